@@ -1,0 +1,354 @@
+// Package store is the replica: everything one node holds, in one data folder.
+//
+//	change   one person's or node's setting of fields of one entity
+//	log      every change this node knows, own and others', with the signed
+//	         bundles in which they travel; append-only
+//	head     a change to a field that no other change supersedes
+//	state    what follows from the log: entities with their provisional values,
+//	         conflicts, look-up; dropped and rebuilt at will
+//
+// The state is a pure function of the set of changes (invariant 2): the order and
+// the repetition of their arrival leave no trace in it, because a head is defined
+// by what supersedes it and not by when it came. Clocks only choose which of
+// several heads is shown until a person settles the conflict (invariant 4), so a
+// tablet whose clock is days ahead wins nothing for ever: the next person's change
+// supersedes it.
+//
+// What a person wrote is sealed under the vault's data key. Plain are the columns
+// that route and sort: kind, division, state, due date, parent.
+//
+// This package knows neither signatures nor networks nor forms.
+package store
+
+import (
+	"context"
+	"database/sql"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+
+	"github.com/google/uuid"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"ironfeet/store/vault"
+	"ironfeet/store/world"
+)
+
+// ErrNotFound means there is no such thing here. It may still arrive.
+var ErrNotFound error = notFound{}
+
+type notFound struct{}
+
+func (notFound) Error() string { return "not found in this data folder" }
+func (notFound) Code() string  { return "store.not_found" }
+
+// An Identity says which node a folder belongs to. It never changes.
+type Identity struct {
+	Node     uuid.UUID `json:"node"`
+	Name     string    `json:"name"`
+	Division string    `json:"division"`
+	Role     string    `json:"role"` // worker, township, county
+}
+
+// Options open a folder.
+type Options struct {
+	World world.World
+	Dir   string
+	Keys  *vault.Keys
+}
+
+// A Replica is an open data folder. It may be used by many at once; writers take
+// turns.
+type Replica struct {
+	world world.World
+	dir   string
+	keys  *vault.Keys
+	id    Identity
+	lock  *folderLock
+
+	read  *sql.DB
+	write *sql.DB
+	turn  sync.Mutex // held by whoever writes; guards last and find
+	last  Clock      // of the newest own change
+	seq   uint64     // of the newest own change
+	find  *index
+}
+
+//go:embed schema/0001.sql
+var schemaTruth string
+
+//go:embed schema/derived.sql
+var schemaDerived string
+
+// schemaVersion counts what is true; derivedVersion what follows from it. A folder
+// with another derivedVersion is rebuilt when it is opened.
+const (
+	schemaVersion  = 1
+	derivedVersion = 1
+)
+
+const databaseName = "replica.db"
+
+// Create makes the replica of a new node in a folder that has none.
+func Create(ctx context.Context, o Options, id Identity) (*Replica, error) {
+	if id.Node == uuid.Nil || !validDivision(id.Division) {
+		return nil, fmt.Errorf("create a replica: node %s in division %q", id.Node, id.Division)
+	}
+	if _, err := o.World.Disk.Stat(filepath.Join(o.Dir, databaseName)); err == nil {
+		return nil, &ExistsError{o.Dir}
+	}
+	if err := o.World.Disk.MkdirAll(o.Dir); err != nil {
+		return nil, diskError("create the data folder", err)
+	}
+	r, err := open(o)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(id)
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	err = r.transact(ctx, func(tx *sql.Tx) error {
+		for _, part := range []string{schemaTruth, schemaDerived} {
+			if _, err := tx.ExecContext(ctx, part); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", schemaVersion)); err != nil {
+			return err
+		}
+		const insert = `INSERT INTO identity (name, value) VALUES ('identity', $1), ('derived', $2)`
+		_, err := tx.ExecContext(ctx, insert, string(text), fmt.Sprint(derivedVersion))
+		return err
+	})
+	if err == nil {
+		err = o.World.Disk.SyncDir(o.Dir)
+	}
+	if err != nil {
+		return nil, errors.Join(diskError("create the replica", err), r.Close())
+	}
+	r.id = id
+	return r, nil
+}
+
+// An ExistsError means a folder already belongs to a node.
+type ExistsError struct{ Dir string }
+
+func (e *ExistsError) Error() string { return e.Dir + ": this folder already holds a node's data" }
+
+// Code is the key of the sentence.
+func (e *ExistsError) Code() string { return "store.exists" }
+
+// A DamagedError means a folder's database is none of ours, or was altered.
+type DamagedError struct {
+	Dir, What string
+	Err       error
+}
+
+func (e *DamagedError) Error() string { return fmt.Sprintf("%s: %s: %v", e.Dir, e.What, e.Err) }
+func (e *DamagedError) Unwrap() error { return e.Err }
+
+// Code is the key of the sentence.
+func (e *DamagedError) Code() string { return "store.damaged" }
+
+// A NewerError means a folder was written by a newer version of the program.
+type NewerError struct {
+	Dir         string
+	Theirs, Our int
+}
+
+func (e *NewerError) Error() string {
+	return fmt.Sprintf("%s: written by a newer version (schema %d, this program knows %d)", e.Dir, e.Theirs, e.Our)
+}
+
+// Code is the key of the sentence.
+func (e *NewerError) Code() string { return "store.newer" }
+
+// Open opens a folder. A second process is refused with an *InUseError.
+func Open(ctx context.Context, o Options) (*Replica, error) {
+	if _, err := o.World.Disk.Stat(filepath.Join(o.Dir, databaseName)); err != nil {
+		return nil, fmt.Errorf("%s: %w", o.Dir, ErrNotFound)
+	}
+	r, err := open(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.start(ctx); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+func open(o Options) (*Replica, error) {
+	lock, err := lockFolder(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	r := &Replica{world: o.World, dir: o.Dir, keys: o.Keys, lock: lock, find: newIndex()}
+	dsn := func(mode string) string {
+		q := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "cache_size(-8000)"}}
+		if mode == "ro" {
+			q.Set("mode", "ro")
+		} else {
+			q.Set("_txlock", "immediate")
+		}
+		// A plain path silently loses what follows the question mark.
+		return "file:" + (&url.URL{Path: filepath.Join(o.Dir, databaseName)}).EscapedPath() + "?" + q.Encode()
+	}
+	if r.write, err = sql.Open("sqlite", dsn("rw")); err == nil {
+		r.write.SetMaxOpenConns(1)
+		r.read, err = sql.Open("sqlite", dsn("rw"))
+	}
+	if err != nil {
+		lock.release()
+		return nil, fmt.Errorf("open the replica: %w", err)
+	}
+	r.read.SetMaxOpenConns(max(4, runtime.NumCPU()))
+	return r, nil
+}
+
+// start reads what an open replica keeps in memory.
+func (r *Replica) start(ctx context.Context) error {
+	var version int
+	if err := r.write.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return &DamagedError{r.dir, "the database cannot be read", err}
+	}
+	switch {
+	case version > schemaVersion:
+		return &NewerError{r.dir, version, schemaVersion}
+	case version < schemaVersion:
+		return &DamagedError{r.dir, "the database", fmt.Errorf("schema %d is none of ours", version)}
+	}
+	var text, derived string
+	const identity = `SELECT value FROM identity WHERE name = $1`
+	if err := r.write.QueryRowContext(ctx, identity, "identity").Scan(&text); err != nil {
+		return &DamagedError{r.dir, "the node's identity is missing", err}
+	}
+	if err := json.Unmarshal([]byte(text), &r.id); err != nil {
+		return &DamagedError{r.dir, "the node's identity", err}
+	}
+	if err := r.write.QueryRowContext(ctx, identity, "derived").Scan(&derived); err != nil {
+		return &DamagedError{r.dir, "the state's version is missing", err}
+	}
+	const newest = `SELECT coalesce(max(seq), 0) FROM (SELECT max(seq) AS seq FROM journal UNION ALL SELECT max(last) FROM bundles WHERE node = $1)`
+	if err := r.write.QueryRowContext(ctx, newest, r.id.Node[:]).Scan(&r.seq); err != nil {
+		return fmt.Errorf("read the node's last change: %w", err)
+	}
+	var raw []byte
+	err := r.write.QueryRowContext(ctx, `SELECT content FROM changes WHERE node = $1 AND seq = $2`, r.id.Node[:], r.seq).Scan(&raw)
+	if err == nil {
+		c, err := r.openChange(r.id.Node, r.seq, raw)
+		if err != nil {
+			return err
+		}
+		r.last = c.Clock
+	} else if !errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("read the node's last change: %w", err)
+	}
+	if derived != fmt.Sprint(derivedVersion) {
+		return r.Rebuild(ctx)
+	}
+	return r.index(ctx)
+}
+
+// Close closes the folder and lets others open it.
+func (r *Replica) Close() error {
+	err := errors.Join(r.read.Close(), r.write.Close())
+	r.lock.release()
+	return err
+}
+
+// Identity says whose folder this is.
+func (r *Replica) Identity() Identity { return r.id }
+
+// transact runs one writing transaction; nothing of it stays if it fails.
+func (r *Replica) transact(ctx context.Context, do func(*sql.Tx) error) error {
+	r.turn.Lock()
+	defer r.turn.Unlock()
+	tx, err := r.write.BeginTx(ctx, nil)
+	if err != nil {
+		return diskError("begin to write", err)
+	}
+	if err := do(tx); err != nil {
+		_ = tx.Rollback() // the error that matters is the first
+		return diskError("write", err)
+	}
+	if err := tx.Commit(); err != nil {
+		return diskError("commit", err)
+	}
+	return nil
+}
+
+// A FullDiskError means nothing more can be written; nothing that was
+// acknowledged is lost.
+type FullDiskError struct {
+	Doing string
+	Err   error
+}
+
+func (e *FullDiskError) Error() string { return e.Doing + ": the disk is full" }
+func (e *FullDiskError) Unwrap() error { return e.Err }
+
+// Code is the key of the sentence.
+func (e *FullDiskError) Code() string { return "store.disk_full" }
+
+// diskError tells a full disk from everything else.
+func diskError(doing string, err error) error {
+	var full *FullDiskError
+	if err == nil || errors.As(err, &full) {
+		return err
+	}
+	var e *sqlite.Error
+	if errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_FULL || isNoSpace(err) || strings.Contains(err.Error(), "no space left on device") {
+		return &FullDiskError{doing, err}
+	}
+	if errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_NOTADB || e.Code()&0xff == sqlite3.SQLITE_CORRUPT) {
+		return &DamagedError{What: doing, Err: err}
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// Setting reads a local setting, nil if it was never set.
+func (r *Replica) Setting(ctx context.Context, name string) ([]byte, error) {
+	var sealed []byte
+	err := r.read.QueryRowContext(ctx, `SELECT value FROM settings WHERE name = $1`, name).Scan(&sealed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read setting %s: %w", name, err)
+	}
+	return r.keys.Open("settings/value/"+name, sealed)
+}
+
+// SetSetting writes a local setting. It is durable when SetSetting returns.
+func (r *Replica) SetSetting(ctx context.Context, name string, value []byte) error {
+	const upsert = `INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`
+	return r.transact(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, upsert, name, r.keys.Seal("settings/value/"+name, value))
+		return err
+	})
+}
+
+// An InUseError means another process has the folder open.
+type InUseError struct {
+	Dir string
+	PID int // 0 if it cannot be told
+}
+
+func (e *InUseError) Error() string {
+	if e.PID == 0 {
+		return e.Dir + ": the data folder is in use by another program"
+	}
+	return fmt.Sprintf("%s: the data folder is in use by process %d", e.Dir, e.PID)
+}
+
+// Code is the key of the sentence.
+func (e *InUseError) Code() string { return "store.in_use" }
