@@ -186,3 +186,36 @@ func sortBlobs(refs []BlobRef) []BlobRef {
 	slices.SortFunc(out, func(a, b BlobRef) int { return bytes.Compare(a.Digest[:], b.Digest[:]) })
 	return slices.CompactFunc(out, func(a, b BlobRef) bool { return a.Digest == b.Digest })
 }
+
+// NamedIn returns the divisions of the entities whose changes name a blob.
+func (r *Replica) NamedIn(ctx context.Context, d Digest) ([]string, error) {
+	const query = `
+		SELECT DISTINCT e.division FROM blobrefs b
+		JOIN changes c ON c.node = b.node AND c.seq = b.seq JOIN entities e ON e.id = c.entity
+		WHERE b.digest = $1 ORDER BY e.division`
+	rows, err := r.read.QueryContext(ctx, query, d[:])
+	if err != nil {
+		return nil, fmt.Errorf("read what names blob %s: %w", d, err)
+	}
+	defer rows.Close()
+	var list []string
+	for rows.Next() {
+		var division string
+		if err := rows.Scan(&division); err != nil {
+			return nil, err
+		}
+		list = append(list, division)
+	}
+	return list, rows.Err()
+}
+
+// Seal and Unseal keep a file beside the database, as a photo that is still
+// arriving, under the same key as everything else.
+func (r *Replica) Seal(place string, plain []byte) []byte {
+	return r.keys.Seal("beside/"+place, plain)
+}
+
+// Unseal opens what Seal sealed for the same place.
+func (r *Replica) Unseal(place string, sealed []byte) ([]byte, error) {
+	return r.keys.Open("beside/"+place, sealed)
+}

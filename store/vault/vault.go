@@ -263,11 +263,19 @@ func (e *PINError) Code() string { return "vault.pin_short" }
 
 const leastPIN = 6
 
+// CheckPIN says whether a PIN can be taken, before anything is made.
+func CheckPIN(pin string) error {
+	if len([]rune(pin)) < leastPIN {
+		return &PINError{leastPIN}
+	}
+	return nil
+}
+
 // AddPerson gives a person a PIN and a signing key of his own, and returns the
 // public half. A person who is here already gets a new PIN and a new key.
 func (v *Vault) AddPerson(k *Keys, id uuid.UUID, name, pin string) (ed25519.PublicKey, error) {
-	if len([]rune(pin)) < leastPIN {
-		return nil, &PINError{leastPIN}
+	if err := CheckPIN(pin); err != nil {
+		return nil, err
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()

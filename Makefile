@@ -1,0 +1,56 @@
+# The two commands: make demo, make test. Everything else is a part of them or a
+# convenience. Only Go (and gcc for the app itself) is needed; what a target needs
+# beyond that it installs on Debian, as root or with sudo.
+
+GO      ?= go
+BUILD   := build
+DATA    ?= $(BUILD)/demo
+SERVER  := $(BUILD)/ironfeetd
+APP     := $(BUILD)/ironfeet
+FOLDERS := app assets cmd forms store sync
+
+.PHONY: demo test app serve bench clean
+
+demo: $(SERVER)
+	$(SERVER) demo
+
+$(SERVER): FORCE
+	@mkdir -p $(BUILD)
+	CGO_ENABLED=0 $(GO) build -trimpath -o $@ ./cmd/ironfeetd
+
+# The app's screens are tested too: by Fyne's software painter, without a display
+# and without cgo; the tag ci replaces the window driver in cmd/ironfeet.
+test:
+	@unformatted=$$(gofmt -l $(FOLDERS)); if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted"; exit 1; fi
+	CGO_ENABLED=0 $(GO) vet -tags ci ./...
+	LANG=zh_CN.UTF-8 CGO_ENABLED=0 $(GO) test -tags ci -timeout 20m ./...
+
+# The app opens on the data of tablet A of the demo; the demo is run first if it
+# has not been. With -tags gles the cold build takes a quarter of the time.
+app: $(APP) $(DATA)/done
+	$(APP) --demo --data $(DATA)/tablet-a
+
+$(APP): FORCE
+	@needed="libgl1-mesa-dev libx11-dev libxcursor-dev libxrandr-dev libxinerama-dev libxi-dev libxxf86vm-dev pkg-config gcc libc6-dev"; \
+	missing=""; for p in $$needed; do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+	  if ! command -v apt-get >/dev/null; then echo "install the equivalents of these Debian packages first:$$missing"; exit 1; fi; \
+	  sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  $$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
+	fi
+	@mkdir -p $(BUILD)
+	$(GO) build -tags gles -trimpath -o $@ ./cmd/ironfeet
+
+$(DATA)/done: | $(SERVER)
+	$(SERVER) demo --dir $(DATA)
+
+serve: $(SERVER) $(DATA)/done
+	$(SERVER) serve --data $(DATA)/county --listen 127.0.0.1:8642
+
+bench:
+	CGO_ENABLED=0 $(GO) test -tags ci -run '^$$' -bench . -benchmem ./forms/... ./store/... ./sync/... ./app/...
+
+clean:
+	rm -rf $(BUILD)
+
+FORCE:

@@ -1,0 +1,112 @@
+package expr
+
+// An Ast is one node of a parsed expression. Its types are exported, so that the
+// rooms above can look for references, check them and evaluate in their own
+// arithmetic.
+type Ast interface{ ast() }
+
+// A Number literal; Text keeps its decimal digits for exact arithmetic.
+type Number struct {
+	Text  string
+	Value float64
+}
+
+// A String literal.
+type String struct{ Value string }
+
+// A Ref is ${name}: the question of that name nearest to where the expression
+// stands; LastSaved is ${last-saved#name}.
+type Ref struct {
+	Name      string
+	LastSaved bool
+	At        int // byte offset of ${ in the source
+}
+
+// A Path walks the instance tree from the context node, from the root
+// (Absolute), or from what From yields: instance('towns')/root/item[…]/label.
+type Path struct {
+	From     Ast
+	Absolute bool
+	Steps    []Step
+	At       int
+}
+
+// Axis says in which direction a step of a path goes.
+type Axis uint8
+
+// Axes.
+const (
+	Child Axis = iota
+	Self
+	Parent
+	Descendant // descendant-or-self: what // means before a name
+)
+
+// A Step of a path; Name "*" matches every name.
+type Step struct {
+	Axis       Axis
+	Name       string
+	Predicates []Ast
+}
+
+// A Call of a function.
+type Call struct {
+	Name string
+	Args []Ast
+	At   int
+}
+
+// A Binary operation: or and = != < <= > >= + - * div mod |
+type Binary struct {
+	Op   string
+	L, R Ast
+	At   int
+}
+
+// A Minus is the unary minus.
+type Minus struct{ Of Ast }
+
+// A Filtered is a primary expression with predicates: ${x}[. > 1].
+type Filtered struct {
+	Of         Ast
+	Predicates []Ast
+}
+
+func (*Number) ast()   {}
+func (*String) ast()   {}
+func (*Ref) ast()      {}
+func (*Path) ast()     {}
+func (*Call) ast()     {}
+func (*Binary) ast()   {}
+func (*Minus) ast()    {}
+func (*Filtered) ast() {}
+
+// Walk calls visit for every node of the tree, parents first. Where visit
+// returns false, what lies below is passed over.
+func Walk(a Ast, visit func(Ast) bool) {
+	if a == nil || !visit(a) {
+		return
+	}
+	each := func(list []Ast) {
+		for _, x := range list {
+			Walk(x, visit)
+		}
+	}
+	switch a := a.(type) {
+	case *Path:
+		Walk(a.From, visit)
+		for _, s := range a.Steps {
+			each(s.Predicates)
+		}
+	case *Call:
+		each(a.Args)
+	case *Binary:
+		Walk(a.L, visit)
+		Walk(a.R, visit)
+	case *Minus:
+		Walk(a.Of, visit)
+	case *Filtered:
+		Walk(a.Of, visit)
+		each(a.Predicates)
+	}
+}

@@ -1,0 +1,325 @@
+package forms
+
+import (
+	"slices"
+	"strings"
+
+	"ironfeet/forms/expr"
+	"ironfeet/forms/xlsform"
+)
+
+// A list is a choice list as expressions and screens see it: rows with columns.
+type list struct {
+	src     *xlsform.List
+	columns map[string]int // column -> index in Choice.Values; name and label are apart
+	rows    []*row
+	byName  map[string]int                    // name -> first row
+	index   map[string]map[string][]expr.Node // column -> value -> rows, made when first asked for
+	file    bool
+}
+
+func newList(src *xlsform.List, file bool) *list {
+	l := &list{src: src, columns: map[string]int{}, byName: make(map[string]int, len(src.Choices)), index: map[string]map[string][]expr.Node{}, file: file}
+	for i, c := range src.Columns {
+		l.columns[c] = i
+	}
+	l.rows = make([]*row, len(src.Choices))
+	for i := range src.Choices {
+		l.rows[i] = &row{list: l, at: i}
+		if _, ok := l.byName[src.Choices[i].Name]; !ok {
+			l.byName[src.Choices[i].Name] = i
+		}
+	}
+	// Every column that an index may be asked for is known now; the index itself
+	// is built here, since a Form is shared and never changes after Compile.
+	for _, column := range append([]string{"name"}, src.Columns...) {
+		m := make(map[string][]expr.Node, len(l.rows))
+		for _, r := range l.rows {
+			v := r.cell(column)
+			m[v] = append(m[v], r)
+		}
+		l.index[column] = m
+	}
+	return l
+}
+
+// list returns the list of a name, or a file's.
+func (form *Form) list(name string) *list {
+	if l, ok := form.lists[name]; ok {
+		return l
+	}
+	if src := form.def.Lists[name]; src != nil {
+		form.lists[name] = newList(src, false)
+	} else if src := form.file(name); src != nil {
+		form.lists[name] = newList(src, true)
+	}
+	return form.lists[name]
+}
+
+func (form *Form) file(name string) *xlsform.List {
+	for _, n := range []string{name, name + ".csv"} {
+		if l := form.def.Files[n]; l != nil {
+			return l
+		}
+	}
+	return nil
+}
+
+func (form *Form) hasInstance(name string) bool {
+	return form.def.Lists[name] != nil || form.file(name) != nil
+}
+
+func (form *Form) instanceNames() []string {
+	var names []string
+	for n := range form.def.Lists {
+		names = append(names, n)
+	}
+	for n := range form.def.Files {
+		names = append(names, strings.TrimSuffix(n, ".csv"))
+	}
+	slices.Sort(names)
+	return names
+}
+
+// A row of a list is a node whose children are its columns; instance('x')/root
+// holds them as “item”.
+type row struct {
+	list *list
+	at   int
+}
+
+func (r *row) choice() *xlsform.Choice { return &r.list.src.Choices[r.at] }
+
+func (r *row) cell(column string) string {
+	c := r.choice()
+	if i, ok := r.list.columns[column]; ok && i < len(c.Values) {
+		return c.Values[i]
+	}
+	switch column {
+	case "name":
+		return c.Name
+	case "label":
+		if len(c.Label.In) > 0 {
+			return c.Label.In[0]
+		}
+	}
+	return ""
+}
+
+func (r *row) Name() string      { return "item" }
+func (r *row) Parent() expr.Node { return &listRoot{r.list} }
+func (r *row) Text() string      { return "" }
+func (r *row) Position() int     { return r.at + 1 }
+
+func (r *row) Named(name string) []expr.Node {
+	if _, ok := r.list.columns[name]; ok || name == "name" || name == "label" {
+		return []expr.Node{&column{r, name}}
+	}
+	if name == "*" {
+		var all []expr.Node
+		for _, n := range append([]string{"name", "label"}, r.list.src.Columns...) {
+			all = append(all, &column{r, n})
+		}
+		return all
+	}
+	return nil
+}
+
+// A column of a row.
+type column struct {
+	row  *row
+	name string
+}
+
+func (c *column) Name() string             { return c.name }
+func (c *column) Parent() expr.Node        { return c.row }
+func (c *column) Named(string) []expr.Node { return nil }
+func (c *column) Text() string             { return c.row.cell(c.name) }
+func (c *column) Position() int            { return 1 }
+
+// A listRoot is instance('x')/root; a listDoc what instance('x') yields.
+type (
+	listRoot struct{ list *list }
+	listDoc  struct{ list *list }
+)
+
+func (l *listRoot) Name() string      { return "root" }
+func (l *listRoot) Parent() expr.Node { return &listDoc{l.list} }
+func (l *listRoot) Text() string      { return "" }
+func (l *listRoot) Position() int     { return 1 }
+func (l *listRoot) Named(name string) []expr.Node {
+	if name != "item" && name != "*" {
+		return nil
+	}
+	all := make([]expr.Node, len(l.list.rows))
+	for i, r := range l.list.rows {
+		all[i] = r
+	}
+	return all
+}
+
+// Lookup finds rows by the value of a column without walking over the list.
+func (l *listRoot) Lookup(child, column, value string) ([]expr.Node, bool) {
+	m, ok := l.list.index[column]
+	if child != "item" || !ok {
+		return nil, false
+	}
+	return m[value], true
+}
+
+func (l *listDoc) Name() string      { return "" }
+func (l *listDoc) Parent() expr.Node { return nil }
+func (l *listDoc) Text() string      { return "" }
+func (l *listDoc) Position() int     { return 1 }
+func (l *listDoc) Named(name string) []expr.Node {
+	if name == "root" || name == "*" {
+		return []expr.Node{&listRoot{l.list}}
+	}
+	return nil
+}
+
+// choices compiles where a question's choices come from, and its filter.
+func (c *compiler) choices(f *field) {
+	it := f.item
+	if it.Type != "select_one" && it.Type != "select_multiple" && it.Type != "rank" {
+		return
+	}
+	if name, ok := strings.CutPrefix(it.List, "${"); ok {
+		src := xlsform.Source{Text: it.List, Cell: it.TypeCell, Column: "type", Row: it.Row}
+		r := c.resolve(f, strings.TrimSuffix(name, "}"), src)
+		if r.field == nil {
+			c.problem(src, "form.unknown_reference", name, xlsform.Nearest(name, c.names()), "", true)
+			return
+		}
+		f.source = r.field
+		c.reads[f][roleValid] = append(c.reads[f][roleValid], dependency{r.field, true})
+		return
+	}
+	f.list = c.form.list(it.List)
+	if src := it.ChoiceFilter; src.Text != "" && f.list != nil {
+		f.filter = c.filter(f, src)
+	}
+}
+
+// filter parses a choice filter: bare names are columns of the list.
+func (c *compiler) filter(f *field, src xlsform.Source) *expr.Expr {
+	e, err := expr.Parse(src.Text)
+	if err != nil {
+		c.problem(src, "form.syntax", err.Error(), "", "", true)
+		return nil
+	}
+	ok := true
+	expr.Walk(e.Root, func(a expr.Ast) bool {
+		p, isPath := a.(*expr.Path)
+		if !isPath || p.From != nil || p.Absolute || len(p.Steps) == 0 || p.Steps[0].Axis != expr.Child {
+			return true
+		}
+		name := p.Steps[0].Name
+		if _, known := f.list.columns[name]; !known && len(f.list.rows) > 0 && name != "name" && name != "label" && name != "*" {
+			ok = false
+			c.problem(src, "form.unknown_filter", name, xlsform.Nearest(name, append([]string{"name", "label"}, f.list.src.Columns...)), f.list.src.Name, true)
+		}
+		return true
+	})
+	w := &reader{c: c, f: f, src: src}
+	w.read(e.Root, nil, false)
+	c.reads[f][roleValid] = append(c.reads[f][roleValid], w.found...)
+	if !ok || !w.ok() {
+		return nil
+	}
+	return e
+}
+
+// choices lists what a question offers now.
+func (e *Entry) choices(n *node) []Choice {
+	f := n.field
+	if f.source != nil {
+		return e.repeatChoices(n)
+	}
+	if f.list == nil {
+		return nil
+	}
+	out := make([]Choice, 0, len(f.list.rows))
+	for _, r := range f.list.rows {
+		if f.filter != nil && !e.offered(n, r) {
+			continue
+		}
+		out = append(out, e.choice(f, r))
+	}
+	return out
+}
+
+func (e *Entry) choice(f *field, r *row) Choice {
+	src := r.choice()
+	c := Choice{Name: src.Name, Label: e.text(src.Label), Image: e.text(src.Image)}
+	if r.list.file {
+		if v := f.item.Parameters["value"]; v != "" {
+			c.Name = r.cell(v)
+		}
+		if v := f.item.Parameters["label"]; v != "" {
+			c.Label = r.cell(v)
+		}
+	}
+	if c.Label == "" {
+		c.Label = c.Name
+	}
+	return c
+}
+
+// offered says whether the filter lets a row through.
+func (e *Entry) offered(n *node, r *row) bool {
+	e.env.Node, e.env.From = r, n
+	v, err := n.field.filter.Eval(&e.env)
+	if err != nil {
+		e.fault(n.field, n.field.item.ChoiceFilter, err)
+		return false
+	}
+	return v.Bool()
+}
+
+// repeatChoices are the answers to a question of a repeat.
+func (e *Entry) repeatChoices(n *node) []Choice {
+	var out []Choice
+	for _, x := range e.reach(n, ref{n.field.source, sharedRepeats(n.field, n.field.source)}) {
+		if v := x.Text(); v != "" && !slices.ContainsFunc(out, func(c Choice) bool { return c.Name == v }) {
+			out = append(out, Choice{Name: v, Label: v})
+		}
+	}
+	return out
+}
+
+// offers says whether a value is among the choices, without making them all.
+func (e *Entry) offers(n *node, value string) bool {
+	f := n.field
+	switch {
+	case f.source != nil:
+		return slices.ContainsFunc(e.repeatChoices(n), func(c Choice) bool { return c.Name == value })
+	case f.list == nil:
+		return true
+	}
+	for _, x := range f.list.rowsOf(f, value) {
+		if f.filter == nil || e.offered(n, x) {
+			return true
+		}
+	}
+	return false
+}
+
+// rowsOf finds the rows whose stored value it is.
+func (l *list) rowsOf(f *field, value string) []*row {
+	column := "name"
+	if v := f.item.Parameters["value"]; v != "" && l.file {
+		column = v
+	}
+	m, ok := l.index[column]
+	if !ok {
+		return nil
+	}
+	var rows []*row
+	for _, n := range m[value] {
+		if r, ok := n.(*row); ok {
+			rows = append(rows, r)
+		}
+	}
+	return rows
+}

@@ -1,0 +1,123 @@
+package carrier
+
+import (
+	"context"
+	"crypto/ed25519"
+	"io"
+
+	"ironfeet/store"
+	"ironfeet/store/world"
+	"ironfeet/sync/merge"
+)
+
+// An ImportReport says what a carrier brought.
+type ImportReport struct {
+	Summary
+	Outcomes []merge.Outcome
+	NewBlobs int     // photos that were not here before
+	Unasked  int     // photos that nothing here names: not kept
+	Refused  []error // receipts that were not believed
+}
+
+// Import reads a carrier into a replica. What arrived before a torn end is kept,
+// and reading the same carrier again changes nothing. With a *TornError the report
+// says what came.
+func Import(ctx context.Context, w world.World, m *merge.Merger, identity, path string) (ImportReport, error) {
+	in := &importing{merger: m, replica: m.Replica()}
+	summary, err := Read(ctx, w, path, identity, in)
+	if more := in.flush(ctx); err == nil {
+		err = more
+	}
+	in.report.Summary = summary
+	return in.report, err
+}
+
+// importing is the sink that feeds a replica.
+type importing struct {
+	merger  *merge.Merger
+	replica *store.Replica
+	report  ImportReport
+
+	raws   [][]byte
+	bytes  int
+	wanted map[store.Digest]bool // nil until the first blob
+	all    bool                  // something waits or is aside: any blob may be its
+}
+
+// Bundles are taken in groups, for one transaction each.
+const (
+	groupBundles = 64
+	groupBytes   = 4 << 20
+)
+
+func (in *importing) County() ed25519.PublicKey { return in.merger.Root() }
+
+func (in *importing) Bundle(ctx context.Context, raw []byte) error {
+	in.raws = append(in.raws, raw)
+	in.bytes += len(raw)
+	in.wanted = nil
+	if len(in.raws) < groupBundles && in.bytes < groupBytes {
+		return nil
+	}
+	return in.flush(ctx)
+}
+
+func (in *importing) flush(ctx context.Context) error {
+	if len(in.raws) == 0 {
+		return nil
+	}
+	outcomes, err := in.merger.Take(ctx, in.raws...)
+	in.report.Outcomes = append(in.report.Outcomes, outcomes...)
+	in.raws, in.bytes = nil, 0
+	return err
+}
+
+func (in *importing) Receipt(ctx context.Context, raw []byte) error {
+	if err := in.flush(ctx); err != nil {
+		return err
+	}
+	if _, err := in.merger.TakeReceipt(ctx, raw); err != nil {
+		in.report.Refused = append(in.report.Refused, err)
+	}
+	return nil
+}
+
+func (in *importing) Blob(ctx context.Context, ref store.BlobRef, content io.Reader) error {
+	if err := in.flush(ctx); err != nil {
+		return err
+	}
+	if err := in.ask(ctx); err != nil {
+		return err
+	}
+	has, err := in.replica.HasBlob(ctx, ref.Digest)
+	if err != nil || has {
+		return err
+	}
+	if !in.all && !in.wanted[ref.Digest] {
+		in.report.Unasked++
+		return nil
+	}
+	if _, err := in.replica.PutBlob(ctx, content, ref.Size); err != nil {
+		return err
+	}
+	in.report.NewBlobs++
+	return nil
+}
+
+// ask finds out once, behind the bundles, which photos are missing.
+func (in *importing) ask(ctx context.Context) error {
+	if in.wanted != nil {
+		return nil
+	}
+	missing, err := in.replica.MissingBlobs(ctx)
+	if err != nil {
+		return err
+	}
+	in.wanted = map[store.Digest]bool{}
+	for _, ref := range missing {
+		in.wanted[ref.Digest] = true
+	}
+	held, err := in.replica.HeldBundles(ctx)
+	in.all = len(held) > 0
+	return err
+}

@@ -1,0 +1,260 @@
+package carrier
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"flag"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"ironfeet/store"
+	"ironfeet/sync/bundle"
+	"ironfeet/sync/cose"
+	"ironfeet/sync/trust"
+)
+
+var update = flag.Bool("update", false, "write sync/testdata/vectors.json anew; read it before it is committed")
+
+const vectorFile = "../testdata/vectors.json"
+
+// A vector is bytes that a reader in any language can try itself on.
+type vector struct {
+	Name       string `json:"name"`
+	What       string `json:"what"`
+	Seed       string `json:"seed,omitempty"` // of the Ed25519 key that signs, hexadecimal
+	Public     string `json:"public,omitempty"`
+	Hex        string `json:"hex"`
+	Diagnostic string `json:"diagnostic"`
+	Expanded   string `json:"expanded,omitempty"` // diagnostic notation of a body's changes
+	Digest     string `json:"digest,omitempty"`   // as the kind defines it
+}
+
+type refusal struct {
+	Name string `json:"name"`
+	What string `json:"what"`
+	Hex  string `json:"hex"`
+	Why  string `json:"why"`
+}
+
+type vectors struct {
+	Note    string    `json:"note"`
+	Vectors []vector  `json:"vectors"`
+	Refused []refusal `json:"refused"`
+}
+
+func seedOf(b byte) []byte { return bytes.Repeat([]byte{b}, ed25519.SeedSize) }
+
+func signer(b byte) ed25519.PrivateKey { return ed25519.NewKeyFromSeed(seedOf(b)) }
+
+func public(b byte) ed25519.PublicKey { return signer(b).Public().(ed25519.PublicKey) }
+
+func diagnose(t *testing.T, raw []byte) string {
+	mode, err := cbor.DiagOptions{ByteStringEmbeddedCBOR: true}.DiagMode()
+	require.NoError(t, err)
+	s, err := mode.Diagnose(raw)
+	require.NoError(t, err)
+	return s
+}
+
+// expanded shows the changes of a bundle.
+func expanded(t *testing.T, b store.Bundle) string {
+	var plain []byte
+	for _, c := range b.Changes {
+		plain = append(plain, c.Raw...)
+	}
+	return diagnose(t, cose.Encode(plain))
+}
+
+// vectorBundles are two bundles of a tablet that follow each other.
+func vectorBundles(t *testing.T) []store.Bundle {
+	household := uuid.MustParse("0192f7a0-0000-7000-8000-0000000000e1")
+	worker := uuid.MustParse("0192f7a0-0000-7000-8000-000000000011")
+	change := func(seq uint64, field string, value store.Value, supersedes ...store.ChangeID) store.Change {
+		c := store.Change{
+			ChangeID: store.ChangeID{Node: tablet, Seq: seq}, Clock: store.Clock(1_790_000_000_000+seq) << 16, Author: worker, Kind: store.Task,
+			Entity: household, Division: "459921100201", Fields: []store.Field{{Name: field, Value: value, Supersedes: supersedes}},
+		}
+		raw, err := store.EncodeChange(&c)
+		require.NoError(t, err)
+		c.Raw = raw
+		return c
+	}
+	one, err := bundle.Seal(signer(1), store.Tip{}, "459921100201", 0, []store.Change{
+		change(1, "state", store.Text("open")), change(2, "due", store.Text("2026-10-01")),
+		change(3, "state", store.Text("done"), store.ChangeID{Node: tablet, Seq: 1}),
+	})
+	require.NoError(t, err)
+	two, err := bundle.Seal(signer(1), store.Tip{Node: tablet, Last: 3, Digest: one.Digest}, "459921100201", 1, []store.Change{change(4, "note", store.Text("云栖镇，虚构"))})
+	require.NoError(t, err)
+	return []store.Bundle{one, two}
+}
+
+func makeVectors(t *testing.T) vectors {
+	all := vectors{Note: "Test vectors of sync/FORMAT.md, format 1. Every name and place is fictitious."}
+	add := func(name, what string, seed byte, raw []byte, digest string) {
+		v := vector{Name: name, What: what, Hex: hex.EncodeToString(raw), Diagnostic: diagnose(t, raw), Digest: digest}
+		if seed != 0 {
+			v.Seed, v.Public = hex.EncodeToString(seedOf(seed)), hex.EncodeToString(public(seed))
+		}
+		all.Vectors = append(all.Vectors, v)
+	}
+	root, err := trust.RootFromSeed(seedOf(9))
+	require.NoError(t, err)
+	node, err := root.Certify(trust.Certificate{
+		Subject: tablet, What: trust.ForNode, Name: "云栖村平板", Key: public(1), Role: trust.Worker, Scope: []string{"459921100201"},
+		Recipient: "age140yndm2z4pftejkvtxzdkasrne6jzz5p2ww7afe5rt9x7yyycuvsacary2", From: time.Unix(1_780_000_000, 0), Until: time.Unix(1_820_000_000, 0),
+	})
+	require.NoError(t, err)
+	add("certificate of a tablet", "certificate", 9, node.Raw, "")
+	person, err := root.Certify(trust.Certificate{
+		Subject: uuid.MustParse("0192f7a0-0000-7000-8000-000000000011"), What: trust.ForPerson, Name: "甲（虚构）", Key: public(0x11), Role: trust.Worker,
+		Scope: []string{"459921100201", "459921100202"}, From: time.Unix(1_780_000_000, 0), Until: time.Unix(1_820_000_000, 0),
+	})
+	require.NoError(t, err)
+	add("certificate of a person", "certificate", 9, person.Raw, "")
+	attestation, err := trust.Attest(signer(0x11), trust.Attestation{
+		Visit: uuid.MustParse("0192f7a0-0000-7000-8000-0000000000a1"), Digest: sha256.Sum256([]byte("content")), Person: person.Subject,
+		At: time.UnixMilli(1_790_000_000_123), Place: "云栖村",
+	})
+	require.NoError(t, err)
+	add("attestation of a visit whose content is the seven bytes of the word content", "attestation", 0x11, attestation, "")
+
+	bundles := vectorBundles(t)
+	for i, name := range []string{"the first bundle of a tablet", "the next bundle, for townships and the county"} {
+		b := bundles[i]
+		add(name, "bundle", 1, bundle.Encode(b), b.Digest.String())
+		all.Vectors[len(all.Vectors)-1].Expanded = expanded(t, b)
+	}
+	withheld := bundle.Encode(bundle.Withhold(bundles[0]))
+	add("the first bundle with its body withheld", "bundle", 1, withheld, bundles[0].Digest.String())
+	receipt, err := trust.SignReceipt(signer(7), trust.Receipt{
+		Node: tablet, UpTo: 4, Tip: bundles[1].Digest, Blobs: []store.Digest{sha256.Sum256(photo(50))}, At: time.UnixMilli(1_790_000_100_000),
+	})
+	require.NoError(t, err)
+	add("receipt for both bundles and a photo", "receipt", 7, receipt, "")
+
+	var inside bytes.Buffer
+	s, err := writeRecords(ctx, at, &writer{w: &inside, digest: sha256.New()},
+		contents([][]byte{bundle.Encode(bundles[0]), bundle.Encode(bundles[1])}, [][]byte{receipt}, photo(50)))
+	require.NoError(t, err)
+	mode, err := cbor.DiagOptions{ByteStringEmbeddedCBOR: true, CBORSequence: true}.DiagMode()
+	require.NoError(t, err)
+	records, err := mode.Diagnose(inside.Bytes())
+	require.NoError(t, err)
+	all.Vectors = append(all.Vectors, vector{
+		Name: "a carrier as it is inside the encryption; six digits " + s.Six, What: "carrier", Hex: hex.EncodeToString(inside.Bytes()),
+		Diagnostic: records, Digest: s.Digest.String(),
+	})
+
+	refuse := func(name, what, why string, raw []byte) {
+		all.Refused = append(all.Refused, refusal{Name: name, What: what, Hex: hex.EncodeToString(raw), Why: why})
+	}
+	flip := func(raw []byte, i int) []byte {
+		raw = bytes.Clone(raw)
+		raw[i] ^= 1
+		return raw
+	}
+	whole := bundle.Encode(bundles[0])
+	refuse("the last byte of the body is another", "bundle", "the body is not the one that was signed", flip(whole, len(whole)-1))
+	refuse("the last byte of the signature is another", "bundle", "the signature does not fit", flip(withheld, len(withheld)-2))
+	refuse("the array head is longer than needed", "bundle", "not in canonical form", append([]byte{0x98, 2}, whole[1:]...))
+	refuse("a byte too many", "bundle", "not a bundle", append(bytes.Clone(whole), 0))
+	refuse("signed for another purpose", "bundle", "the head is a receipt", cose.Encode([]any{receipt, nil}))
+	refuse("signed by the tablet, not the root", "certificate", "the signature does not fit", func() []byte {
+		m, err := cose.Parse(node.Raw)
+		require.NoError(t, err)
+		raw, err := cose.Sign(signer(1), m.KID, cose.Certificate, m.Payload)
+		require.NoError(t, err)
+		return raw
+	}())
+	refuse("signed by a tablet, not the county", "receipt", "no county node has this key", func() []byte {
+		raw, err := trust.SignReceipt(signer(1), trust.Receipt{Node: tablet, UpTo: 4, Tip: bundles[1].Digest})
+		require.NoError(t, err)
+		return raw
+	}())
+	return all
+}
+
+// If this fails, the change is wrong, not the file (invariant 9).
+func TestVectorsAreWrittenTheSameWay(t *testing.T) {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	require.NoError(t, encoder.Encode(makeVectors(t)))
+	if *update {
+		require.NoError(t, os.WriteFile(vectorFile, text.Bytes(), 0o644))
+	}
+	file, err := os.ReadFile(vectorFile)
+	require.NoError(t, err)
+	require.Equal(t, string(file), text.String())
+}
+
+// What was written once stays readable, whatever this version writes (invariant 9).
+func TestVectorsAreRead(t *testing.T) {
+	file, err := os.ReadFile(vectorFile)
+	require.NoError(t, err)
+	var all vectors
+	require.NoError(t, json.Unmarshal(file, &all))
+	require.NotEmpty(t, all.Vectors)
+	var certificates [][]byte
+	county, err := (func() (trust.Certificate, error) {
+		root, err := trust.RootFromSeed(seedOf(9))
+		require.NoError(t, err)
+		return root.Certify(trust.Certificate{
+			Subject: uuid.MustParse("0192f7a0-0000-7000-8000-00000000000c"), What: trust.ForNode, Name: "县服务器", Key: public(7), Role: trust.County,
+			Scope: []string{"459921"}, From: time.Unix(1, 0), Until: time.Unix(2, 0),
+		})
+	})()
+	require.NoError(t, err)
+	certificates = append(certificates, county.Raw)
+	read := func(what string, raw []byte) (digest string, err error) {
+		switch what {
+		case "certificate":
+			_, err = trust.VerifyCertificate(raw, public(9))
+		case "attestation":
+			_, _, err = trust.RollOf(public(9), certificates...).VerifyAttestation(raw)
+		case "receipt":
+			_, _, err = trust.RollOf(public(9), certificates...).VerifyReceipt(raw)
+		case "bundle":
+			var b store.Bundle
+			if b, _, err = bundle.Parse(raw); err == nil {
+				err = bundle.Open(&b, public(1))
+			}
+			digest = b.Digest.String()
+		case "carrier":
+			var s Summary
+			s, err = newReader(bytes.NewReader(raw)).all(ctx, "vector", &seen{county: rootOf(9)})
+			digest = s.Digest.String()
+		default:
+			t.Fatalf("no such vector: %s", what)
+		}
+		return digest, err
+	}
+	for _, v := range all.Vectors {
+		raw, err := hex.DecodeString(v.Hex)
+		require.NoError(t, err)
+		digest, err := read(v.What, raw)
+		require.NoError(t, err, v.Name)
+		if v.Digest != "" {
+			require.Equal(t, v.Digest, digest, v.Name)
+		}
+		if v.What == "certificate" {
+			certificates = append(certificates, raw)
+		}
+	}
+	for _, r := range all.Refused {
+		raw, err := hex.DecodeString(r.Hex)
+		require.NoError(t, err)
+		_, err = read(r.What, raw)
+		require.Error(t, err, r.Name)
+	}
+}

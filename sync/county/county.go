@@ -1,0 +1,286 @@
+// Package county is the county's server: it enrols nodes, takes bundles and photos
+// in, hands out what lies in a node's scope, and signs for what it holds.
+//
+// An answer is given only for what is durable: a receipt that was read is a promise
+// kept (invariant 1). Whoever is not enrolled learns nothing but that. This package
+// decides nothing about the work; merge judges bundles, trust who may hold what.
+package county
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"ironfeet/store"
+	"ironfeet/store/world"
+	"ironfeet/sync/bundle"
+	"ironfeet/sync/exchange"
+	"ironfeet/sync/merge"
+	"ironfeet/sync/trust"
+)
+
+// Options make a server.
+type Options struct {
+	World   world.World
+	Replica *store.Replica
+	Merger  *merge.Merger
+	Root    trust.Root
+	NodeKey ed25519.PrivateKey
+	Dir     string       // for photos that arrive piece by piece
+	Log     *slog.Logger // carries no personal data
+}
+
+// A Server answers one county's nodes.
+type Server struct {
+	o       Options
+	nonces  exchange.Nonces
+	mux     *http.ServeMux
+	enrol   sync.Mutex // one enrolment at a time
+	uploads http.Handler
+}
+
+// New makes the server of an open county folder.
+func New(o Options) (*Server, error) {
+	s := &Server{o: o, mux: http.NewServeMux()}
+	var err error
+	if s.uploads, err = s.newUploads(filepath.Join(o.Dir, "uploads")); err != nil {
+		return nil, err
+	}
+	s.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
+	s.mux.HandleFunc("POST /v1/ask", s.ask)
+	s.mux.HandleFunc("POST /v1/enrol", s.enrolNode)
+	s.mux.HandleFunc("POST /v1/push", s.signed(exchange.MaxPush, s.push))
+	s.mux.HandleFunc("POST /v1/pull", s.signed(exchange.MaxSmall, s.pull))
+	s.mux.HandleFunc("POST /v1/photos", s.signed(exchange.MaxPush, s.photos))
+	s.mux.HandleFunc("GET /v1/photos/{digest}", s.signed(0, s.photo))
+	s.mux.HandleFunc("/v1/uploads/", s.signed(exchange.MaxPiece, s.upload))
+	return s, nil
+}
+
+// Handler is the server as net/http takes it.
+func (s *Server) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := s.o.World.Now()
+		out := &status{ResponseWriter: w, code: http.StatusOK}
+		s.mux.ServeHTTP(out, r)
+		s.o.Log.Info("request", "method", r.Method, "route", r.Pattern, "status", out.code, "ms", s.o.World.Now().Sub(began).Milliseconds())
+	})
+}
+
+type status struct {
+	http.ResponseWriter
+	code int
+}
+
+func (s *status) WriteHeader(code int) {
+	s.code = code
+	s.ResponseWriter.WriteHeader(code)
+}
+
+// Unwrap lets tus set deadlines on the connection.
+func (s *status) Unwrap() http.ResponseWriter { return s.ResponseWriter }
+
+// caller is who made a request, and the body that was signed.
+type caller struct {
+	exchange.Signed
+	certificate trust.Certificate
+	body        []byte
+}
+
+// signed lets a request through if a node of this county made it. The header is
+// judged before a byte of the body is read.
+func (s *Server) signed(limit int64, handle func(http.ResponseWriter, *http.Request, *caller)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength > limit {
+			s.refuse(w, http.StatusRequestEntityTooLarge, "link.too_large")
+			return
+		}
+		signed, err := exchange.ParseHeader(r.Header.Get("Authorization"))
+		if err != nil {
+			s.refuse(w, http.StatusUnauthorized, "link.unknown")
+			return
+		}
+		roll, err := s.o.Merger.Roll(r.Context())
+		if err != nil {
+			s.broken(w, err)
+			return
+		}
+		certificate, known := roll.NodeKey(signed.Node, signed.KID)
+		if !known {
+			s.refuse(w, http.StatusUnauthorized, "link.unknown")
+			return
+		}
+		switch err := signed.Verify(certificate.Key, r.Method, r.URL.Path, s.o.World.Now(), &s.nonces); {
+		case errors.Is(err, exchange.ErrStale):
+			w.Header().Set("Date", s.o.World.Now().UTC().Format(http.TimeFormat))
+			s.refuse(w, http.StatusUnauthorized, "link.clock")
+			return
+		case err != nil:
+			s.refuse(w, http.StatusUnauthorized, "link.unknown")
+			return
+		}
+		if _, revoked := roll.Revoked(signed.Node); revoked || !s.o.World.Now().Before(certificate.Until) {
+			s.refuse(w, http.StatusForbidden, "link.ended")
+			return
+		}
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+		if err != nil {
+			var large *http.MaxBytesError
+			if errors.As(err, &large) {
+				s.refuse(w, http.StatusRequestEntityTooLarge, "link.too_large")
+				return
+			}
+			s.refuse(w, http.StatusBadRequest, "link.cut")
+			return
+		}
+		if !signed.Holds(body) {
+			s.refuse(w, http.StatusUnauthorized, "link.unknown")
+			return
+		}
+		handle(w, r, &caller{*signed, certificate, body})
+	}
+}
+
+// refuse answers a stable code and nothing else.
+func (s *Server) refuse(w http.ResponseWriter, status int, code string) {
+	w.Header().Set("Content-Type", exchange.MediaType)
+	w.Header().Set("Connection", "close")
+	w.WriteHeader(status)
+	_, _ = w.Write(exchange.Encode(exchange.Fault{Code: code})) // the caller has gone: nothing to do
+}
+
+// broken answers for a fault of our own; the caller keeps what it has and tries
+// again.
+func (s *Server) broken(w http.ResponseWriter, err error) {
+	s.o.Log.Error("request failed", "error", err.Error())
+	code := "link.server"
+	var full *store.FullDiskError
+	if errors.As(err, &full) {
+		code = "link.server_full"
+	}
+	s.refuse(w, http.StatusInternalServerError, code)
+}
+
+func (s *Server) answer(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", exchange.MediaType)
+	_, _ = w.Write(exchange.Encode(v)) // the caller has gone: it will ask again
+}
+
+func (s *Server) push(w http.ResponseWriter, r *http.Request, c *caller) {
+	var in exchange.Push
+	if err := exchange.Decode(c.body, &in); err != nil || len(in.Bundles) > exchange.MaxBundles {
+		s.refuse(w, http.StatusBadRequest, "link.malformed")
+		return
+	}
+	// What was begun is finished, also if the caller has gone meanwhile.
+	ctx := context.WithoutCancel(r.Context())
+	outcomes, err := s.o.Merger.Take(ctx, in.Bundles...)
+	if err != nil {
+		s.broken(w, err)
+		return
+	}
+	var out exchange.Pushed
+	nodes := map[uuid.UUID]bool{}
+	for i, o := range outcomes {
+		nodes[o.Node] = true
+		if i >= len(in.Bundles) { // earlier ones that could be applied now
+			continue
+		}
+		said := exchange.Outcome{Status: string(o.Status)}
+		var coded interface{ Code() string }
+		if errors.As(o.Reason, &coded) {
+			said.Code = coded.Code()
+		}
+		tip, err := s.o.Replica.Tip(ctx, o.Node)
+		if err != nil {
+			s.broken(w, err)
+			return
+		}
+		said.Last = tip.Last
+		out.Outcomes = append(out.Outcomes, said)
+	}
+	for node := range nodes {
+		receipt, err := s.receipt(ctx, node, nil)
+		if err != nil {
+			s.broken(w, err)
+			return
+		}
+		if receipt != nil {
+			out.Receipts = append(out.Receipts, receipt)
+		}
+	}
+	s.answer(w, out)
+}
+
+// receipt signs for what is durable here of a node; nil if nothing is.
+func (s *Server) receipt(ctx context.Context, node uuid.UUID, blobs []store.Digest) ([]byte, error) {
+	tip, err := s.o.Replica.Tip(ctx, node)
+	if err != nil || tip.Last == 0 && len(blobs) == 0 {
+		return nil, err
+	}
+	return trust.SignReceipt(s.o.NodeKey, trust.Receipt{Node: node, UpTo: tip.Last, Tip: tip.Digest, Blobs: blobs, At: s.o.World.Now()})
+}
+
+func (s *Server) pull(w http.ResponseWriter, r *http.Request, c *caller) {
+	var in exchange.Pull
+	if err := exchange.Decode(c.body, &in); err != nil || len(in.Nodes) > exchange.MaxBundles {
+		s.refuse(w, http.StatusBadRequest, "link.malformed")
+		return
+	}
+	ctx := r.Context()
+	if _, err := s.o.Merger.Seal(ctx, s.o.NodeKey); err != nil {
+		s.broken(w, err)
+		return
+	}
+	list, err := s.o.Replica.Bundles(ctx, store.BundleQuery{AfterPos: in.Since, Limit: exchange.MaxBundles})
+	if err != nil {
+		s.broken(w, err)
+		return
+	}
+	out := exchange.Pulled{Cursor: in.Since, More: len(list) == exchange.MaxBundles}
+	bytes := 0
+	for _, b := range list {
+		if bytes > exchange.PageBytes {
+			out.More = true
+			break
+		}
+		out.Cursor = b.Pos
+		if b.Node == c.Node {
+			continue
+		}
+		// Out of scope or above its rank: the head alone keeps the chain (invariant 7).
+		if !trust.MayHold(c.certificate, b.Division, b.Audience) {
+			b = bundle.Withhold(b)
+		}
+		raw := bundle.Encode(b)
+		bytes += len(raw)
+		out.Bundles = append(out.Bundles, raw)
+	}
+	for _, node := range append([]uuid.UUID{c.Node}, in.Nodes...) {
+		receipt, err := s.receipt(ctx, node, nil)
+		if err != nil {
+			s.broken(w, err)
+			return
+		}
+		if receipt != nil && !out.More && (len(in.Nodes) > 0 || len(out.Bundles) > 0) {
+			out.Receipts = append(out.Receipts, receipt)
+		}
+	}
+	s.answer(w, out)
+}
+
+// Listen is how long a connection may take: a slow one is cut, and resumes.
+func (s *Server) HTTP() *http.Server {
+	return &http.Server{
+		Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, WriteTimeout: 5 * time.Minute,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(s.o.Log.Handler(), slog.LevelWarn),
+	}
+}

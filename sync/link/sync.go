@@ -1,0 +1,502 @@
+// Package link is a node's side of the network: it enrols by an invitation, brings
+// the node's bundles and photos to the county and fetches what lies in its scope.
+//
+// A link may break anywhere. Bundles go in small runs and are asked for from a
+// cursor; photos go in pieces, and go on where the server has them. What was done
+// is remembered in the replica, so that the next Sync begins where this one ended.
+// A change counts as delivered only by the county's signed receipt (invariant 1).
+package link
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"ironfeet/store"
+	"ironfeet/store/world"
+	"ironfeet/sync/bundle"
+	"ironfeet/sync/exchange"
+	"ironfeet/sync/merge"
+	"ironfeet/sync/trust"
+)
+
+// A Client is one node's link to its county.
+type Client struct {
+	World   world.World
+	Server  string
+	Replica *store.Replica
+	Merger  *merge.Merger
+	NodeID  uuid.UUID
+	Key     ed25519.PrivateKey
+
+	wire  *wire
+	state state
+}
+
+// An Event tells how far a Sync has come.
+type Event struct {
+	Stage       string // push, pull, photos, fetch
+	Done, Total int64  // bundles, or bytes of photos; Total 0: not known
+}
+
+// A Report is what one Sync did.
+type Report struct {
+	BytesUp, BytesDown     int64 // on the wire, headers included
+	BundlesUp, BundlesDown int
+	Changes                int // taken in
+	PhotosUp, PhotosDown   int
+	Waiting, Aside         int    // bundles that came and could not be applied yet, or were set aside
+	Refused                int    // bundles of this node the county set aside
+	Resumed                int    // how often the link broke and was taken up again
+	Receipt                uint64 // up to which of its own changes the node has the county's word
+	Took                   time.Duration
+}
+
+// state is what a node remembers of its county between two Syncs.
+type state struct {
+	Cursor uint64               `json:"cursor"`
+	Skew   int64                `json:"skew_ms,omitempty"` // the server's clock minus this one
+	Have   map[uuid.UUID]uint64 `json:"have,omitempty"`    // what the county has of each node
+	Photos []store.Digest       `json:"photos,omitempty"`  // photos the county signed for
+}
+
+const settingState = "link.state"
+
+// runBytes is how much goes into one push: what breaks costs no more than this.
+const runBytes = 64 << 10
+
+// Sync brings everything up and down once. On an error the report says what was
+// done before it; nothing of that is undone.
+func (c *Client) Sync(ctx context.Context, say func(Event)) (report Report, err error) {
+	began := c.World.Now()
+	if say == nil {
+		say = func(Event) {}
+	}
+	if c.wire, err = newWire(c.World, c.Server); err != nil {
+		return report, err
+	}
+	defer c.wire.close()
+	defer func() {
+		report.BytesUp, report.BytesDown, report.Resumed = c.wire.up.Load(), c.wire.down.Load(), c.wire.resumed
+		report.Took = c.World.Now().Sub(began)
+	}()
+	if err := c.load(ctx); err != nil {
+		return report, err
+	}
+	for _, step := range []func(context.Context, func(Event), *Report) error{c.push, c.pull, c.sendPhotos, c.fetchPhotos} {
+		if err := step(ctx, say, &report); err != nil {
+			return report, err
+		}
+	}
+	report.Receipt, _, err = c.Replica.Receipt(ctx, c.NodeID)
+	return report, err
+}
+
+func (c *Client) load(ctx context.Context) error {
+	raw, err := c.Replica.Setting(ctx, settingState)
+	if err != nil {
+		return err
+	}
+	c.state = state{}
+	if raw != nil {
+		if err := json.Unmarshal(raw, &c.state); err != nil {
+			return fmt.Errorf("read where the last sync ended: %w", err)
+		}
+	}
+	if c.state.Have == nil {
+		c.state.Have = map[uuid.UUID]uint64{}
+	}
+	return nil
+}
+
+func (c *Client) save(ctx context.Context) error {
+	raw, err := json.Marshal(c.state)
+	if err != nil {
+		return err
+	}
+	return c.Replica.SetSetting(ctx, settingState, raw)
+}
+
+// sign signs a request with the node's key, by the server's clock.
+func (c *Client) sign(a *ask) (string, error) {
+	at := c.World.Now().Add(time.Duration(c.state.Skew) * time.Millisecond)
+	return exchange.Sign(c.Key, c.NodeID, a.method, a.path, a.body, at, c.World.Rand)
+}
+
+// call makes a signed request. A server that finds the clock wrong says what time
+// it is; the request is made again by that.
+func (c *Client) call(ctx context.Context, a ask) (*reply, error) {
+	a.sign = c.sign
+	for again := range 2 {
+		r, err := c.wire.do(ctx, a)
+		if err != nil {
+			return nil, err
+		}
+		if again == 0 && r.status == http.StatusUnauthorized && fault(r.body) == "link.clock" {
+			if at, err := http.ParseTime(r.header.Get("Date")); err == nil {
+				c.state.Skew = at.Sub(c.World.Now()).Milliseconds()
+				if err := c.save(ctx); err != nil {
+					return nil, err
+				}
+				continue
+			}
+		}
+		return r, nil
+	}
+	return nil, &ServerError{http.StatusUnauthorized, "link.clock"}
+}
+
+// talk sends CBOR and reads CBOR.
+func (c *Client) talk(ctx context.Context, path string, in, out any, limit int64) error {
+	r, err := c.call(ctx, ask{method: http.MethodPost, path: path, body: exchange.Encode(in), limit: limit})
+	if err != nil {
+		return err
+	}
+	if r.status != http.StatusOK {
+		return &ServerError{r.status, fault(r.body)}
+	}
+	if exchange.Decode(r.body, out) != nil {
+		return &UnreachableError{c.wire.base, errors.New("its answer makes no sense")}
+	}
+	return nil
+}
+
+// push brings the node's own bundles, and those it carries for others.
+func (c *Client) push(ctx context.Context, say func(Event), report *Report) error {
+	if _, err := c.Merger.Seal(ctx, c.Key); err != nil {
+		return err
+	}
+	tips, err := c.Replica.Tips(ctx)
+	if err != nil {
+		return err
+	}
+	total := int64(0)
+	for _, t := range tips {
+		if t.Last > c.state.Have[t.Node] {
+			total++
+		}
+	}
+	for i, t := range tips {
+		say(Event{"push", int64(i), total})
+		for c.state.Have[t.Node] < t.Last {
+			before := c.state.Have[t.Node]
+			if err := c.pushRun(ctx, t.Node, report); err != nil {
+				return err
+			}
+			if c.state.Have[t.Node] <= before {
+				break // the county cannot use it yet, or set it aside: it has said why
+			}
+		}
+	}
+	return nil
+}
+
+func (c *Client) pushRun(ctx context.Context, node uuid.UUID, report *Report) error {
+	list, err := c.Replica.Bundles(ctx, store.BundleQuery{Node: &node, FromSeq: c.state.Have[node] + 1, Limit: exchange.MaxBundles})
+	if err != nil {
+		return err
+	}
+	var in exchange.Push
+	size := 0
+	for _, b := range list {
+		raw := bundle.Encode(b)
+		if len(in.Bundles) > 0 && size+len(raw) > runBytes {
+			break
+		}
+		in.Bundles, size = append(in.Bundles, raw), size+len(raw)
+	}
+	if len(in.Bundles) == 0 {
+		c.state.Have[node] = ^uint64(0) >> 1
+		return nil
+	}
+	var out exchange.Pushed
+	if err := c.talk(ctx, "/v1/push", in, &out, exchange.MaxSmall*4); err != nil {
+		return err
+	}
+	report.BundlesUp += len(in.Bundles)
+	for _, o := range out.Outcomes {
+		c.state.Have[node] = o.Last
+		if o.Status == string(merge.StatusAside) {
+			report.Refused++
+		}
+	}
+	for _, raw := range out.Receipts {
+		if _, err := c.Merger.TakeReceipt(ctx, raw); err != nil {
+			return err
+		}
+	}
+	return c.save(ctx)
+}
+
+// pull fetches what is new since the cursor, page by page. The cursor moves only
+// after a page is durable here.
+func (c *Client) pull(ctx context.Context, say func(Event), report *Report) error {
+	tips, err := c.Replica.Tips(ctx)
+	if err != nil {
+		return err
+	}
+	var nodes []uuid.UUID
+	for _, t := range tips {
+		if t.Node != c.NodeID && len(nodes) < exchange.MaxBundles {
+			nodes = append(nodes, t.Node)
+		}
+	}
+	for {
+		var out exchange.Pulled
+		if err := c.talk(ctx, "/v1/pull", exchange.Pull{Since: c.state.Cursor, Nodes: nodes}, &out, exchange.MaxPull); err != nil {
+			return err
+		}
+		outcomes, err := c.Merger.Take(ctx, out.Bundles...)
+		if err != nil {
+			return err
+		}
+		for _, o := range outcomes {
+			switch o.Status {
+			case merge.StatusWaiting:
+				report.Waiting++
+			case merge.StatusAside:
+				report.Aside++
+			default:
+				report.Changes += o.Changes
+			}
+			c.state.Have[o.Node] = max(c.state.Have[o.Node], o.Last)
+		}
+		report.BundlesDown += len(out.Bundles)
+		for _, raw := range out.Receipts {
+			if _, err := c.Merger.TakeReceipt(ctx, raw); err != nil {
+				return err
+			}
+		}
+		moved := out.Cursor > c.state.Cursor
+		c.state.Cursor = max(c.state.Cursor, out.Cursor)
+		if err := c.save(ctx); err != nil {
+			return err
+		}
+		say(Event{"pull", int64(report.BundlesDown), 0})
+		if !out.More || !moved {
+			return nil
+		}
+	}
+}
+
+// sendPhotos uploads what visits name and the county has not signed for.
+func (c *Client) sendPhotos(ctx context.Context, say func(Event), report *Report) error {
+	named, err := c.Replica.NamedBlobs(ctx)
+	if err != nil {
+		return err
+	}
+	signed := make(map[store.Digest]bool, len(c.state.Photos))
+	for _, d := range c.state.Photos {
+		signed[d] = true
+	}
+	size := map[store.Digest]int64{}
+	var ask []store.Digest
+	for _, b := range named {
+		if signed[b.Digest] {
+			continue
+		}
+		here, err := c.Replica.HasBlob(ctx, b.Digest)
+		if err != nil {
+			return err
+		}
+		if here && size[b.Digest] == 0 {
+			size[b.Digest] = b.Size
+			ask = append(ask, b.Digest)
+		}
+	}
+	for part := range slices.Chunk(ask, trust.MaxReceiptBlobs) {
+		known, err := c.knownPhotos(ctx, part)
+		if err != nil {
+			return err
+		}
+		total, done := int64(0), int64(0)
+		for _, d := range known.Wanted {
+			total += size[d]
+		}
+		for _, d := range known.Wanted {
+			if size[d] == 0 {
+				continue
+			}
+			if err := c.upload(ctx, d, size[d], func(n int64) { say(Event{"photos", done + n, total}) }); err != nil {
+				return err
+			}
+			done += size[d]
+			report.PhotosUp++
+		}
+		if len(known.Wanted) > 0 {
+			if _, err := c.knownPhotos(ctx, known.Wanted); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// knownPhotos asks which photos are wanted, and believes the receipt for those
+// that are held.
+func (c *Client) knownPhotos(ctx context.Context, digests []store.Digest) (exchange.PhotosKnown, error) {
+	var out exchange.PhotosKnown
+	if err := c.talk(ctx, "/v1/photos", exchange.Photos{Digests: digests}, &out, exchange.MaxPush); err != nil {
+		return out, err
+	}
+	if out.Receipt == nil {
+		return out, nil
+	}
+	receipt, err := c.Merger.TakeReceipt(ctx, out.Receipt)
+	if err != nil {
+		return out, err
+	}
+	c.state.Photos = append(c.state.Photos, receipt.Blobs...)
+	return out, c.save(ctx)
+}
+
+var tus = map[string]string{"Tus-Resumable": "1.0.0"}
+
+// upload brings one photo by tus 1.0: it asks how far the server has it and sends
+// the rest in pieces, each a request of its own.
+func (c *Client) upload(ctx context.Context, d store.Digest, size int64, say func(int64)) error {
+	rd, _, err := c.Replica.OpenBlob(ctx, d)
+	if err != nil {
+		return err
+	}
+	whole, err := io.ReadAll(io.LimitReader(rd, exchange.MaxPhoto+1))
+	rd.Close()
+	if err != nil {
+		return err
+	}
+	path := "/v1/uploads/" + d.String()
+	offset, err := c.offset(ctx, path)
+	if err != nil {
+		return err
+	}
+	if offset < 0 {
+		header := map[string]string{
+			"Tus-Resumable": "1.0.0", "Upload-Length": strconv.FormatInt(size, 10),
+			"Upload-Metadata": "digest " + base64.StdEncoding.EncodeToString([]byte(d.String())),
+		}
+		r, err := c.call(ctx, ask{method: http.MethodPost, path: "/v1/uploads/", header: header, limit: exchange.MaxSmall})
+		if err != nil {
+			return err
+		}
+		if r.status != http.StatusCreated {
+			return &ServerError{r.status, fault(r.body)}
+		}
+		offset = 0
+	}
+	idle := 0
+	for offset < int64(len(whole)) {
+		say(offset)
+		piece := whole[offset:min(offset+exchange.MaxPiece, int64(len(whole)))]
+		header := map[string]string{
+			"Tus-Resumable": "1.0.0", "Upload-Offset": strconv.FormatInt(offset, 10), "Content-Type": "application/offset+octet-stream",
+		}
+		r, err := c.call(ctx, ask{method: http.MethodPatch, path: path, body: piece, header: header, limit: exchange.MaxSmall})
+		if err != nil {
+			return err
+		}
+		next, ok := number(r.header, "Upload-Offset")
+		if r.status == http.StatusConflict || r.status == http.StatusNotFound || r.status < 300 && !ok {
+			// A piece whose answer was lost is there already: ask how far it is.
+			if next, err = c.offset(ctx, path); err != nil {
+				return err
+			}
+			if next < 0 {
+				return nil // it is whole and was taken in
+			}
+		} else if r.status >= 300 {
+			return &ServerError{r.status, fault(r.body)}
+		}
+		if next <= offset {
+			if idle++; idle == patience {
+				return &UnreachableError{c.wire.base, errors.New("a photo does not get on")}
+			}
+		} else {
+			idle = 0
+		}
+		offset = next
+	}
+	return nil
+}
+
+// offset is how far the server has a photo, -1 when it knows of none.
+func (c *Client) offset(ctx context.Context, path string) (int64, error) {
+	r, err := c.call(ctx, ask{method: http.MethodHead, path: path, header: tus, limit: exchange.MaxSmall})
+	if err != nil {
+		return 0, err
+	}
+	if n, ok := number(r.header, "Upload-Offset"); ok && r.status < 300 {
+		return n, nil
+	}
+	if r.status == http.StatusNotFound || r.status == http.StatusGone {
+		return -1, nil
+	}
+	return 0, &ServerError{r.status, fault(r.body)}
+}
+
+// fetchPhotos brings photos of others to those who review them; a tablet needs
+// only its own.
+func (c *Client) fetchPhotos(ctx context.Context, say func(Event), report *Report) error {
+	if c.Replica.Identity().Role == string(trust.Worker) {
+		return nil
+	}
+	missing, err := c.Replica.MissingBlobs(ctx)
+	if err != nil {
+		return err
+	}
+	for i, b := range missing {
+		say(Event{"fetch", int64(i), int64(len(missing))})
+		got, err := c.fetch(ctx, b)
+		if err != nil {
+			return err
+		}
+		if got {
+			report.PhotosDown++
+			c.state.Photos = append(c.state.Photos, b.Digest)
+		}
+	}
+	return c.save(ctx)
+}
+
+func (c *Client) fetch(ctx context.Context, b store.BlobRef) (bool, error) {
+	var have []byte
+	for idle := 0; int64(len(have)) < b.Size; {
+		a := ask{method: http.MethodGet, path: "/v1/photos/" + b.Digest.String(), limit: exchange.MaxPhoto}
+		if len(have) > 0 {
+			a.header = map[string]string{"Range": "bytes=" + strconv.Itoa(len(have)) + "-"}
+		}
+		r, err := c.call(ctx, a)
+		switch {
+		case err != nil:
+			return false, err
+		case r.status == http.StatusNotFound:
+			return false, nil // the county waits for it too
+		case r.status == http.StatusOK:
+			have = r.body
+		case r.status == http.StatusPartialContent:
+			have = append(have, r.body...)
+		default:
+			return false, &ServerError{r.status, fault(r.body)}
+		}
+		if len(r.body) == 0 {
+			if idle++; idle == patience {
+				return false, &UnreachableError{c.wire.base, errors.New("a photo does not come")}
+			}
+		}
+	}
+	if store.DigestOf(have) != b.Digest {
+		return false, nil // not what was asked for: asked again next time
+	}
+	_, err := c.Replica.PutBlob(ctx, bytes.NewReader(have), exchange.MaxPhoto)
+	return err == nil, err
+}
