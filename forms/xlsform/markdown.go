@@ -27,9 +27,10 @@ func readMarkdown(data []byte, want func(string) bool) (*Tables, Report) {
 	tables := &Tables{}
 	var g *grid
 	row, indent := 0, 0 // indent: 1 where the first cell is kept for the sheet's name
-	loose := false
+	loose, title := false, false
 	finish := func() {
-		if g != nil {
+		// A heading of the first level without a table is the document's title.
+		if g != nil && !(title && row == 0) {
 			tables.add(g, want, &report)
 		}
 	}
@@ -42,6 +43,7 @@ func readMarkdown(data []byte, want func(string) bool) (*Tables, Report) {
 		line = strings.TrimSpace(line)
 		if heading, ok := headingOf(line); ok {
 			begin(heading, 0)
+			title = strings.HasPrefix(line, "# ")
 			continue
 		}
 		if !strings.HasPrefix(line, "|") {
@@ -54,6 +56,7 @@ func readMarkdown(data []byte, want func(string) bool) (*Tables, Report) {
 		if len(cells) > 0 && cells[0] != "" && (g == nil || indent == 1) {
 			// | survey | type | … or | survey |, the header on the next line.
 			begin(cells[0], 1)
+			title = false
 			cells[0] = ""
 			if strings.Join(cells, "") == "" {
 				continue

@@ -24,7 +24,7 @@ type InviteRequest struct {
 	Name   string // of the node
 	Role   trust.Role
 	Scope  []string
-	People []exchange.Guest // who will work there; a zero ID is given a new one
+	People []exchange.Guest // who will work there; a zero ID is given a new one, no role or scope the node's
 	Valid  time.Duration    // how long the invitation can be used
 }
 
@@ -60,6 +60,12 @@ func (s *Server) Invite(ctx context.Context, q InviteRequest) (trust.Invitation,
 	for i := range in.People {
 		if in.People[i].ID == uuid.Nil {
 			in.People[i].ID = s.o.World.NewID()
+		}
+		if in.People[i].Role == "" {
+			in.People[i].Role = string(q.Role)
+		}
+		if len(in.People[i].Scope) == 0 {
+			in.People[i].Scope = q.Scope
 		}
 	}
 	return inv, in.Invited, s.o.Replica.SetSetting(ctx, settingInvitation(inv.Token), exchange.Encode(in))

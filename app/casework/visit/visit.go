@@ -1,0 +1,461 @@
+// Package visit is one home visit from the first answer to the signed record
+// (入户调查, 民发〔2021〕57号 Art. 16).
+//
+// A Desk is a worker's place on this machine. It starts visits, each a form
+// entry filled with "last time" values; every answer is durable when Set
+// returns; a signed visit cannot be changed. What is missing before the next
+// step is always said, never guessed (Why).
+package visit
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"image"
+	_ "image/jpeg" // photos
+	_ "image/png"  // drawn signatures
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"ironfeet/app/casework/publish"
+	"ironfeet/app/casework/registry"
+	"ironfeet/app/casework/tasks"
+	"ironfeet/forms"
+	"ironfeet/store"
+	"ironfeet/store/world"
+	"ironfeet/sync/trust"
+)
+
+// Limits of one photo.
+const (
+	MaxPhotoBytes  = 20 << 20
+	MaxPhotoPixels = 100_000_000
+)
+
+// A Desk is where one worker works: a replica, and who sits before it.
+type Desk struct {
+	Replica *store.Replica
+	World   world.World
+	Shelf   *publish.Shelf
+	Worker  uuid.UUID
+	Name    string
+}
+
+// A Visit is being filled, or being signed. It belongs to one goroutine.
+//
+//	draft -> signed (Finish)
+//
+// What comes after, review knows: signed -> accepted or returned.
+type Visit struct {
+	ID    uuid.UUID
+	Task  tasks.Task // zero if nobody asked for this visit
+	Page  *registry.Page
+	Entry *forms.Entry
+	Lost  []string // answers of a resumed draft that no longer fit its form
+
+	desk  *Desk
+	draft store.Draft
+	extra extra
+}
+
+// extra is what a draft holds besides answers.
+type extra struct {
+	Photos       map[string]Photo                       `cbor:"1,keyasint,omitempty"`
+	Signature    Signature                              `cbor:"2,keyasint,omitempty"`
+	Seen         map[string]map[string][]store.ChangeID `cbor:"3,keyasint,omitempty"`
+	Content      []byte                                 `cbor:"4,keyasint,omitempty"` // frozen at the first attestation
+	Attested     []uuid.UUID                            `cbor:"5,keyasint,omitempty"`
+	Attestations [][]byte                               `cbor:"6,keyasint,omitempty"`
+}
+
+// Start begins the visit a task asks for.
+func (d *Desk) Start(ctx context.Context, task tasks.Task) (*Visit, error) {
+	if task.State != "" {
+		if err := tasks.LifeCycle.May(task.State, tasks.Done, trust.Worker); err != nil {
+			return nil, err
+		}
+	}
+	page, err := registry.Open(ctx, d.Replica, task.Household)
+	if err != nil {
+		return nil, err
+	}
+	v := &Visit{ID: d.World.NewID(), Task: task, Page: page, desk: d}
+	if v.extra.Seen, err = page.Seen(ctx, d.Replica); err != nil {
+		return nil, err
+	}
+	v.draft = store.Draft{
+		ID: v.ID, Household: task.Household, Task: task.ID, Author: d.Worker, Form: task.Form,
+		Started: d.World.Now(), Answers: map[string]string{},
+	}
+	if err := v.open(ctx); err != nil {
+		return nil, err
+	}
+	v.draft.Version = v.Entry.Form().Version()
+	v.draft.Extra = v.packed()
+	if err := d.Replica.StartDraft(ctx, v.draft); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// Resume opens a draft where it was left; "last time" values are those of today's
+// registry, the answers those that were given.
+func (d *Desk) Resume(ctx context.Context, id uuid.UUID) (*Visit, error) {
+	draft, err := d.Replica.Draft(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	v := &Visit{ID: id, desk: d, draft: *draft}
+	if v.Page, err = registry.Open(ctx, d.Replica, draft.Household); err != nil {
+		return nil, err
+	}
+	if draft.Task != uuid.Nil {
+		if v.Task, err = tasks.Get(ctx, d.Replica, draft.Task); err != nil {
+			return nil, err
+		}
+	}
+	if len(draft.Extra) > 0 {
+		if err := decode.Unmarshal(draft.Extra, &v.extra); err != nil {
+			return nil, fmt.Errorf("draft %s: %w", id, err)
+		}
+	}
+	if err := v.open(ctx); err != nil {
+		return nil, err
+	}
+	v.Lost = v.Entry.Restore(draft.Answers)
+	return v, nil
+}
+
+func (v *Visit) open(ctx context.Context) error {
+	form, err := v.desk.Shelf.Form(ctx, v.desk.Replica, v.draft.Form, v.draft.Version)
+	if err != nil {
+		return err
+	}
+	known := v.Page.Known()
+	if v.Task.ID != uuid.Nil {
+		known.Hidden["task_id"] = v.Task.ID.String()
+	}
+	v.Entry = form.New(forms.Options{
+		Now: v.desk.World.Now, Rand: v.desk.World.Rand, Username: v.desk.Name,
+		DeviceID: v.desk.Replica.Identity().Node.String(), Known: known,
+	})
+	return nil
+}
+
+// Place is the screen the worker was on; it survives with the draft.
+func (v *Visit) Place() string { return v.draft.Place }
+
+// GoTo remembers the screen the worker is on.
+func (v *Visit) GoTo(ctx context.Context, place string) error {
+	if v.draft.Place == place {
+		return nil
+	}
+	v.draft.Place = place
+	return v.save(ctx)
+}
+
+// Set answers a question and returns the paths that changed with it. The answer
+// is durable when Set returns. Attestations given before are dropped: they were
+// given for other answers.
+func (v *Visit) Set(ctx context.Context, path, value string) ([]string, error) {
+	changed, err := v.Entry.Set(path, value)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.thaw(ctx); err != nil {
+		return changed, err
+	}
+	return changed, v.desk.Replica.SaveAnswer(ctx, v.ID, path, value)
+}
+
+// Confirm takes over the value of last time.
+func (v *Visit) Confirm(ctx context.Context, path string) ([]string, error) {
+	n, ok := v.Entry.Node(path)
+	if !ok || n.Last == "" {
+		return nil, &NoLastError{path}
+	}
+	return v.Set(ctx, path, n.Last)
+}
+
+// Add appends an instance to a repeat and returns its path.
+func (v *Visit) Add(ctx context.Context, repeat string) (string, error) {
+	path, err := v.Entry.Add(repeat)
+	if err != nil {
+		return "", err
+	}
+	if err := v.thaw(ctx); err != nil {
+		return path, err
+	}
+	return path, v.save(ctx)
+}
+
+// Remove takes an instance out of a repeat; the later ones are renumbered.
+func (v *Visit) Remove(ctx context.Context, instance string) error {
+	if err := v.Entry.Remove(instance); err != nil {
+		return err
+	}
+	for path := range v.extra.Photos { // a photo follows its question, whose answer names it
+		if n, ok := v.Entry.Node(path); !ok || n.Value == "" {
+			delete(v.extra.Photos, path)
+		}
+	}
+	if err := v.thaw(ctx); err != nil {
+		return err
+	}
+	return v.save(ctx)
+}
+
+// save writes the whole draft: after anything but a single answer.
+func (v *Visit) save(ctx context.Context) error {
+	v.draft.Answers = v.Entry.Answers()
+	v.draft.Extra = v.packed()
+	return v.desk.Replica.SaveDraft(ctx, v.draft)
+}
+
+func (v *Visit) packed() []byte {
+	b, err := encode.Marshal(v.extra)
+	if err != nil {
+		panic("a draft's extra is plain data: " + err.Error())
+	}
+	return b
+}
+
+// thaw forgets attestations and the content they were given for.
+func (v *Visit) thaw(ctx context.Context) error {
+	if v.extra.Content == nil {
+		return nil
+	}
+	v.extra.Content, v.extra.Attested, v.extra.Attestations = nil, nil, nil
+	return v.save(ctx)
+}
+
+// AddPhoto stores a picture and makes it the answer of an image question. The
+// picture is durable when AddPhoto returns; one that cannot be shown is refused.
+func (v *Visit) AddPhoto(ctx context.Context, path string, photo io.Reader) (Photo, error) {
+	ref, err := v.picture(ctx, photo)
+	if err != nil {
+		return Photo{}, err
+	}
+	if n, ok := v.Entry.Node(path); ok {
+		path = n.Path
+	}
+	p := Photo{Path: path, Digest: ref.Digest, Size: ref.Size, Taken: v.desk.World.Now().UnixMilli()}
+	if _, err := v.Entry.Set(path, ref.Digest.String()+".jpg"); err != nil {
+		return Photo{}, err
+	}
+	if v.extra.Photos == nil {
+		v.extra.Photos = map[string]Photo{}
+	}
+	v.extra.Photos[path] = p
+	if err := v.thaw(ctx); err != nil {
+		return Photo{}, err
+	}
+	return p, v.save(ctx)
+}
+
+// picture stores a JPEG or PNG as a blob.
+func (v *Visit) picture(ctx context.Context, r io.Reader) (store.BlobRef, error) {
+	data, err := io.ReadAll(io.LimitReader(r, MaxPhotoBytes+1))
+	if err != nil {
+		return store.BlobRef{}, fmt.Errorf("read the photo: %w", err)
+	}
+	if len(data) > MaxPhotoBytes {
+		return store.BlobRef{}, &PhotoError{Why: "too_large", Size: int64(len(data))}
+	}
+	config, _, err := image.DecodeConfig(bytes.NewReader(data))
+	if err != nil {
+		return store.BlobRef{}, &PhotoError{Why: "no_photo", Size: int64(len(data))}
+	}
+	if config.Width*config.Height > MaxPhotoPixels {
+		return store.BlobRef{}, &PhotoError{Why: "too_many_pixels", Size: int64(len(data))}
+	}
+	return v.desk.Replica.PutBlob(ctx, bytes.NewReader(data), MaxPhotoBytes)
+}
+
+// Photos are the pictures added so far, by path of their question.
+func (v *Visit) Photos() map[string]Photo { return v.extra.Photos }
+
+// Signature is the householder's signature so far.
+func (v *Visit) Signature() Signature { return v.extra.Signature }
+
+// Sign records how the householder signed; picture is the drawing (PNG) or the
+// thumbprint's photo, nil where the mode has none.
+func (v *Visit) Sign(ctx context.Context, s Signature, picture io.Reader) error {
+	switch s.Mode {
+	case Drawn, Thumbprint, Proxy:
+		if picture == nil {
+			return &SignatureError{Mode: s.Mode, Why: "no_picture"}
+		}
+		if s.Mode == Thumbprint && s.Witness == "" {
+			return &SignatureError{Mode: s.Mode, Why: "no_witness"}
+		}
+		ref, err := v.picture(ctx, picture)
+		if err != nil {
+			return err
+		}
+		s.Digest, s.Size = ref.Digest, ref.Size
+	case Refused:
+		if strings.TrimSpace(s.Reason) == "" {
+			return &SignatureError{Mode: s.Mode, Why: "no_reason"}
+		}
+	default:
+		return &SignatureError{Mode: s.Mode, Why: "unknown"}
+	}
+	if err := v.thaw(ctx); err != nil {
+		return err
+	}
+	v.extra.Signature = s
+	return v.save(ctx)
+}
+
+// Outcome is the answer to 入户结果; "completed" if the form does not ask.
+func (v *Visit) Outcome() string {
+	for _, n := range v.Entry.Nodes() {
+		if n.Name == "outcome" {
+			return n.Value
+		}
+	}
+	return "completed"
+}
+
+// met says whether somebody was there who can sign.
+func (v *Visit) met() bool {
+	return slices.Contains([]string{"completed", "partial"}, v.Outcome())
+}
+
+// A Reason says, by its code, why a step cannot be taken yet.
+type Reason struct {
+	Code  string // "visit.answers_missing", …: key of the sentence
+	Count int
+	Paths []string // where to go
+}
+
+// WhyNotAttest lists what is missing before an investigator can confirm.
+func (v *Visit) WhyNotAttest() []Reason {
+	var reasons []Reason
+	if problems := v.Entry.Problems(); len(problems) > 0 {
+		r := Reason{Code: "visit.answers_missing", Count: len(problems)}
+		for _, p := range problems {
+			r.Paths = append(r.Paths, p.Path)
+		}
+		reasons = append(reasons, r)
+	}
+	if v.met() && v.extra.Signature.Mode == "" {
+		reasons = append(reasons, Reason{Code: "visit.signature_missing"})
+	}
+	return reasons
+}
+
+// WhyNotFinish lists what is missing before the visit can be signed off.
+func (v *Visit) WhyNotFinish() []Reason {
+	reasons := v.WhyNotAttest()
+	switch len(v.extra.Attested) {
+	case 0:
+		reasons = append(reasons, Reason{Code: "visit.investigators_missing", Count: 2})
+	case 1:
+		reasons = append(reasons, Reason{Code: "visit.second_investigator_missing", Count: 1})
+	}
+	return reasons
+}
+
+// Attested are the investigators who have confirmed.
+func (v *Visit) Attested() []uuid.UUID { return slices.Clone(v.extra.Attested) }
+
+// Attest is one investigator's own signature over the visit as it stands.
+func (v *Visit) Attest(ctx context.Context, person uuid.UUID, key ed25519.PrivateKey) error {
+	if reasons := v.WhyNotAttest(); len(reasons) > 0 {
+		return &NotYetError{reasons}
+	}
+	if slices.Contains(v.extra.Attested, person) {
+		return ErrSameInvestigator
+	}
+	if v.extra.Content == nil {
+		v.extra.Content = v.content()
+	}
+	raw, err := trust.Attest(key, trust.Attestation{
+		Visit: v.ID, Digest: sha256.Sum256(v.extra.Content), Person: person, At: v.desk.World.Now(),
+	})
+	if err != nil {
+		return fmt.Errorf("attest visit %s: %w", v.ID, err)
+	}
+	v.extra.Attested = append(v.extra.Attested, person)
+	v.extra.Attestations = append(v.extra.Attestations, raw)
+	return v.save(ctx)
+}
+
+// content freezes the visit's content.
+func (v *Visit) content() []byte {
+	c := Content{
+		Version: contentVersion, Visit: v.ID, Household: v.draft.Household, Task: v.draft.Task,
+		Division: v.Page.Household.Division,
+		Started:  v.draft.Started.UnixMilli(), Ended: v.desk.World.Now().UnixMilli(), Outcome: v.Outcome(),
+		Record: v.Entry.Record().Encode(), Signature: v.extra.Signature, Seen: v.extra.Seen,
+	}
+	for _, n := range v.Entry.Nodes() { // document order, relevant ones only
+		if p, ok := v.extra.Photos[n.Path]; ok && n.Relevant && n.Value == p.Digest.String()+".jpg" {
+			c.Photos = append(c.Photos, p)
+		}
+	}
+	b, err := encode.Marshal(c)
+	if err != nil {
+		panic("a visit's content is plain data: " + err.Error())
+	}
+	return b
+}
+
+// Finish signs the visit off: it is written with its task's end in one
+// transaction, and the draft is gone.
+func (v *Visit) Finish(ctx context.Context) error {
+	if reasons := v.WhyNotFinish(); len(reasons) > 0 {
+		return &NotYetError{reasons}
+	}
+	var c Content
+	if err := decode.Unmarshal(v.extra.Content, &c); err != nil {
+		return fmt.Errorf("visit %s: %w", v.ID, err)
+	}
+	digest := sha256.Sum256(v.extra.Content)
+	people := make([]string, len(v.extra.Attested))
+	for i, id := range v.extra.Attested {
+		people[i] = id.String()
+	}
+	record := v.Entry.Form()
+	edits := []store.Edit{{
+		Kind: store.Visit, Entity: v.ID, Division: c.Division, Blobs: c.Blobs(),
+		Fields: map[string]store.Value{
+			"parent": store.Text(c.Household.String()), "state": store.Text("signed"),
+			"form": store.Text(record.ID()), "version": store.Text(record.Version()), "outcome": store.Text(c.Outcome),
+			"content": store.Bytes(v.extra.Content), "digest": store.Bytes(digest[:]),
+			"attestations": store.Of(v.extra.Attestations), "investigators": store.Of(people),
+		},
+	}}
+	if v.Task.ID != uuid.Nil {
+		done, err := tasks.Finish(v.Task, trust.Worker)
+		if err != nil {
+			return err
+		}
+		edits = append(edits, done)
+	}
+	_, err := v.desk.Replica.Finish(ctx, v.desk.Worker, v.ID, edits...)
+	return err
+}
+
+// Drop throws a draft away; nothing of it was ever signed.
+func (v *Visit) Drop(ctx context.Context) error { return v.desk.Replica.DropDraft(ctx, v.ID) }
+
+// Started is when the first screen of the visit was opened.
+func (v *Visit) Started() time.Time { return v.draft.Started }
+
+// ErrSameInvestigator means one person tried to stand for two: at least two
+// investigators visit together (民发〔2021〕57号 Art. 16(1)).
+var ErrSameInvestigator error = sameInvestigator{errors.New("this investigator has already confirmed; a second person must confirm")}
+
+type sameInvestigator struct{ error }
+
+func (sameInvestigator) Code() string { return "visit.same_investigator" }

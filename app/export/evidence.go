@@ -1,0 +1,283 @@
+package export
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+	"github.com/google/uuid"
+
+	"ironfeet/store"
+	"ironfeet/sync/cose"
+	"ironfeet/sync/trust"
+)
+
+// The evidence package is a ZIP of stored (never deflated) entries:
+//
+//	certificates/<subject>-<key>.cose   enrolments, signed by the county's root
+//	heads/<node>/<first>-<last>.cose    signed bundle heads: each node's unbroken chain
+//	visits/<visit>/content.cbor         what the investigators attested
+//	visits/<visit>/attestation-<n>.cose their signatures over its SHA-256
+//	visits/<visit>/record.json          the same content, readable
+//	visits/<visit>/review.json, determination.json   what people decided
+//	blobs/<sha-256>                     photos and signature drawings
+//	manifest.cose                       every entry with size and SHA-256, signed by a county node
+//
+// Entries stand in that order, by name within each, with no times and no extra
+// fields: a package has one form, so that Verify can rebuild it and see any byte
+// that was altered, wherever it stands.
+const manifestName = "manifest.cose"
+
+// Limits of a package that Verify reads.
+const (
+	maxEntries   = 2_000_000
+	maxManifest  = 512 << 20
+	maxEntrySize = 64 << 20
+)
+
+var canonical, _ = cbor.CoreDetEncOptions().EncMode()
+
+type manifest struct {
+	Version int            `cbor:"1,keyasint"`
+	County  string         `cbor:"2,keyasint"` // division code
+	Root    string         `cbor:"3,keyasint"` // fingerprint of the root key
+	At      int64          `cbor:"4,keyasint"` // Unix seconds
+	Visits  []uuid.UUID    `cbor:"5,keyasint"` // every visit of the package: one left out is missed
+	Entries []entry        `cbor:"6,keyasint"`
+	Missing []store.Digest `cbor:"7,keyasint,omitempty"` // photos that had not arrived at the county
+}
+
+type entry struct {
+	Name   string       `cbor:"1,keyasint"`
+	Size   int64        `cbor:"2,keyasint"`
+	Digest store.Digest `cbor:"3,keyasint"`
+}
+
+const manifestVersion = 1
+
+// A Signer is the county node that vouches for a package.
+type Signer struct {
+	Node uuid.UUID
+	Key  ed25519.PrivateKey
+	Root ed25519.PublicKey
+	Now  func() time.Time
+}
+
+// Evidence is what a package came to.
+type Evidence struct {
+	Visits, Attestations, Blobs, Missing, Certificates, Heads int
+	Bytes                                                     int64
+}
+
+// WriteEvidence writes the evidence package of verified records.
+func WriteEvidence(ctx context.Context, w io.Writer, r *store.Replica, records []Record, s Signer) (Evidence, error) {
+	roll, err := trust.Load(ctx, r, s.Root)
+	if err != nil {
+		return Evidence{}, err
+	}
+	p := &packer{zip: zip.NewWriter(w), sums: manifest{
+		Version: manifestVersion, County: r.Identity().Division, Root: trust.Fingerprint(s.Root), At: s.Now().Unix(),
+	}}
+	var n Evidence
+
+	people, nodes := map[uuid.UUID]bool{}, map[uuid.UUID]bool{s.Node: true}
+	for _, rec := range records {
+		for _, raw := range rec.Visit.Attestations {
+			a, _, err := roll.VerifyAttestation(raw)
+			if err != nil {
+				return n, fmt.Errorf("visit %s: %w", rec.Visit.ID, err)
+			}
+			people[a.Person] = true
+		}
+		history, err := r.History(ctx, rec.Visit.ID)
+		if err != nil {
+			return n, err
+		}
+		for _, c := range history {
+			nodes[c.Node] = true
+		}
+	}
+	certificates := map[string][]byte{}
+	for id := range people {
+		for _, c := range roll.Person(id) {
+			certificates[certificateName(c)] = c.Raw
+		}
+	}
+	for id := range nodes {
+		if c, ok := roll.Node(id); ok {
+			certificates[certificateName(c)] = c.Raw
+		}
+	}
+	for _, name := range sortedKeys(certificates) {
+		n.Certificates++
+		if err := p.add(name, certificates[name]); err != nil {
+			return n, err
+		}
+	}
+	for _, id := range sortedIDs(nodes) {
+		bundles, err := r.Bundles(ctx, store.BundleQuery{Node: &id})
+		if err != nil {
+			return n, err
+		}
+		for _, b := range bundles {
+			n.Heads++
+			if err := p.add(headName(b), b.Head); err != nil {
+				return n, err
+			}
+		}
+	}
+	blobs := map[string]store.Digest{}
+	sorted := slices.SortedFunc(slices.Values(records), func(a, b Record) int { return strings.Compare(a.Visit.ID.String(), b.Visit.ID.String()) })
+	for _, rec := range sorted {
+		n.Visits++
+		p.sums.Visits = append(p.sums.Visits, rec.Visit.ID)
+		folder := "visits/" + rec.Visit.ID.String() + "/"
+		for i, raw := range rec.Visit.Attestations {
+			n.Attestations++
+			if err := p.add(fmt.Sprintf("%sattestation-%d.cose", folder, i+1), raw); err != nil {
+				return n, err
+			}
+		}
+		if err := p.add(folder+"content.cbor", rec.Visit.Bytes); err != nil {
+			return n, err
+		}
+		for _, part := range []struct {
+			name string
+			e    *store.Entity
+		}{{"determination.json", rec.Determination}, {"review.json", rec.Review}} {
+			if part.e == nil {
+				continue
+			}
+			if err := p.add(folder+part.name, readable(part.e)); err != nil {
+				return n, err
+			}
+		}
+		plain, err := json.MarshalIndent(rec.Visit.Record.Nested(), "", "  ")
+		if err != nil {
+			return n, err
+		}
+		if err := p.add(folder+"record.json", plain); err != nil {
+			return n, err
+		}
+		for _, b := range rec.Visit.Content.Blobs() {
+			blobs["blobs/"+b.Digest.String()] = b.Digest
+		}
+	}
+	for _, name := range sortedKeys(blobs) {
+		rd, size, err := r.OpenBlob(ctx, blobs[name])
+		if errors.Is(err, store.ErrNotFound) {
+			p.sums.Missing = append(p.sums.Missing, blobs[name])
+			n.Missing++
+			continue
+		}
+		if err != nil {
+			return n, err
+		}
+		data, err := io.ReadAll(io.LimitReader(rd, size+1))
+		rd.Close()
+		if err != nil {
+			return n, fmt.Errorf("read %s: %w", name, err)
+		}
+		n.Blobs++
+		if err := p.add(name, data); err != nil {
+			return n, err
+		}
+	}
+	payload, err := canonical.Marshal(p.sums)
+	if err != nil {
+		return n, err
+	}
+	signed, err := cose.Sign(s.Key, cose.KeyID(s.Key.Public().(ed25519.PublicKey)), cose.Manifest, payload)
+	if err != nil {
+		return n, fmt.Errorf("sign the manifest: %w", err)
+	}
+	if err := addEntry(p.zip, manifestName, signed); err != nil {
+		return n, err
+	}
+	n.Bytes = p.bytes + int64(len(signed))
+	return n, p.zip.Close()
+}
+
+type packer struct {
+	zip   *zip.Writer
+	sums  manifest
+	bytes int64
+}
+
+func (p *packer) add(name string, data []byte) error {
+	p.sums.Entries = append(p.sums.Entries, entry{name, int64(len(data)), sha256.Sum256(data)})
+	p.bytes += int64(len(data))
+	return addEntry(p.zip, name, data)
+}
+
+// addEntry writes one entry in the only form a package knows: stored, no time, its
+// checksum before its bytes.
+func addEntry(z *zip.Writer, name string, data []byte) error {
+	w, err := z.CreateRaw(&zip.FileHeader{
+		Name: name, Method: zip.Store, CRC32: crc32.ChecksumIEEE(data),
+		CompressedSize64: uint64(len(data)), UncompressedSize64: uint64(len(data)),
+	})
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(data); err != nil {
+		return err
+	}
+	return z.Flush()
+}
+
+func certificateName(c trust.Certificate) string {
+	return fmt.Sprintf("certificates/%s-%s.cose", c.Subject, hex.EncodeToString(cose.KeyID(c.Key)[:4]))
+}
+
+func headName(b store.Bundle) string {
+	return fmt.Sprintf("heads/%s/%012d-%012d.cose", b.Node, b.First, b.Last)
+}
+
+// readable is an entity as JSON for a person's eyes.
+func readable(e *store.Entity) []byte {
+	out := map[string]any{"id": e.ID.String(), "kind": string(e.Kind), "division": e.Division, "written": e.Updated.Time().UTC().Format(time.RFC3339)}
+	for name, v := range e.Fields {
+		switch {
+		case json.Valid([]byte(v.Text())) && name == "trace":
+			out[name] = json.RawMessage(v.Text())
+		default:
+			out[name] = v.Show()
+		}
+	}
+	b, err := json.MarshalIndent(out, "", "  ")
+	if err != nil {
+		return fmt.Appendf(nil, "%q", err.Error())
+	}
+	return b
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+func sortedIDs(m map[uuid.UUID]bool) []uuid.UUID {
+	ids := make([]uuid.UUID, 0, len(m))
+	for id := range m {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	return ids
+}

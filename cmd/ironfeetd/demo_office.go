@@ -1,0 +1,336 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"ironfeet/app/casework/determination"
+	"ironfeet/app/casework/office"
+	"ironfeet/app/casework/review"
+	"ironfeet/app/casework/tasks"
+	"ironfeet/forms/standards"
+	"ironfeet/store"
+	"ironfeet/sync/trust"
+)
+
+// review lets the township take in tablet A's visits over the network, read every
+// visit beside the registry, and decide.
+func (s *story) review(ctx context.Context) error {
+	rep, err := s.town.Client().Sync(ctx, nil)
+	if err != nil {
+		return err
+	}
+	s.tell("township syncs: %d bundles and %d photos down, %d bundles and %d photos of the stick passed on to the county, %s in all",
+		rep.BundlesDown, rep.PhotosDown, rep.BundlesUp, rep.PhotosUp, bytesText(rep.BytesUp+rep.BytesDown))
+	inbox, err := review.Inbox(ctx, s.town.Replica, s.county.TownshipCode)
+	if err != nil {
+		return err
+	}
+	visits := len(s.tablets[0].visits) + len(s.tablets[1].visits)
+	missing := 0
+	for _, w := range inbox {
+		missing += w.Missing
+	}
+	s.tell("inbox: %d visits from both tablets, %d of their photos missing", len(inbox), missing)
+	if err := check(len(inbox) == visits && missing == 0, "%d of %d visits in the inbox, %d photos missing", len(inbox), visits, missing); err != nil {
+		return err
+	}
+	reviewer := &review.Reviewer{Replica: s.town.Replica, Shelf: s.shelf, Person: s.townClerk.id, Role: trust.Township, Now: s.world.Now, NewID: s.world.NewID}
+	accepted, changed := 0, 0
+	for _, w := range inbox {
+		open, err := reviewer.Open(ctx, w.Visit)
+		if err != nil {
+			return err
+		}
+		_, byA := s.tablets[0].visits[w.Household]
+		if s.returned == uuid.Nil && byA && w.Household != s.shared && w.Outcome == "completed" {
+			s.returned = w.Household
+			why := review.Fault{Path: "/data/housing/photo_room", Text: "居室照片看不清床铺，请补拍，并再问一次电话"}
+			if err := reviewer.Return(ctx, open, s.world.Now().AddDate(0, 0, 10), why); err != nil {
+				return err
+			}
+			s.tell("returned: %s, %s", open.Page.Household.Text("address"), why.Text)
+			continue
+		}
+		for _, l := range open.Lines {
+			if l.Standing != review.Same {
+				changed++
+			}
+		}
+		if err := reviewer.Accept(ctx, open, nil, ""); err != nil {
+			return err
+		}
+		accepted++
+	}
+	s.tell("accepted: %d visits, which bring %d registry fields up to date", accepted, changed)
+	if err := check(accepted == visits-1 && s.returned != uuid.Nil, "%d accepted of %d", accepted, visits); err != nil {
+		return err
+	}
+	if err := s.settle(ctx, reviewer); err != nil {
+		return err
+	}
+	up, err := s.town.Client().Sync(ctx, nil)
+	if err != nil {
+		return err
+	}
+	s.tell("the township's decisions go to the county: %d bundles, %s; the county's receipt covers %d changes", up.BundlesUp, bytesText(up.BytesUp), up.Receipt)
+	return check(up.Refused == 0 && up.Aside == 0, "%d bundles refused, %d set aside", up.Refused, up.Aside)
+}
+
+// settle shows the conflicts of the household that both tablets visited, and
+// decides them.
+func (s *story) settle(ctx context.Context, reviewer *review.Reviewer) error {
+	disputes, err := reviewer.Disputes(ctx, s.county.TownshipCode)
+	if err != nil {
+		return err
+	}
+	team := map[uuid.UUID]string{}
+	for _, t := range s.tablets {
+		for _, v := range t.visits {
+			team[v] = "tablet " + t.letter
+		}
+	}
+	for _, d := range disputes {
+		if err := check(d.Household == s.shared && len(d.Says) == 2, "a conflict at household %s that only one team visited", d.Household); err != nil {
+			return err
+		}
+		var says []string
+		for _, side := range d.Says {
+			says = append(says, fmt.Sprintf("%s says %s", team[side.Visit], side.Value))
+		}
+		s.tell("conflict at the household that both teams visited, %s: %s", d.Field, strings.Join(says, ", "))
+		if err := reviewer.Settle(ctx, d, d.Heads[1].Value); err != nil {
+			return err
+		}
+		s.tell("settled by %s: %s", s.townClerk.name, d.Heads[1].Value.Show())
+	}
+	left, err := s.town.Replica.Conflicts(ctx, s.county.TownshipCode)
+	if err != nil {
+		return err
+	}
+	return check(len(disputes) >= 1 && len(left) == 0, "%d conflicts found, %d left", len(disputes), len(left))
+}
+
+// determine stops the server and lets the county decide, export and prove.
+func (s *story) determine(ctx context.Context) error {
+	if err := s.server.stop(); err != nil {
+		return err
+	}
+	s.server = nil
+	of, err := office.Open(ctx, s.world, s.path("county"))
+	if err != nil {
+		return err
+	}
+	s.hall = s.keep(of)
+	s.tell("the server ended on SIGTERM; the county's folder is open again")
+	pending, err := determination.Pending(ctx, of.Replica, s.county.Code)
+	if err != nil {
+		return err
+	}
+	perLabel := map[string]int{}
+	var shown bool
+	for _, v := range pending {
+		rules, err := determination.Rules(ctx, of.Replica, v)
+		if err != nil {
+			return err
+		}
+		d := determination.Suggest(rules, v)
+		if err := check(d.Category != standards.Undecided, "household %s: undecided, missing %v", v.Content.Household, d.Missing); err != nil {
+			return err
+		}
+		if _, err := determination.Decide(ctx, of.Replica, s.world.NewID, s.clerk.id, v, d, "", ""); err != nil {
+			return err
+		}
+		perLabel[d.Label]++
+		if !shown && d.Category == "rigid" {
+			shown = true
+			s.showTrace(d)
+		}
+	}
+	var labels []string
+	for _, l := range slices.Sorted(maps.Keys(perLabel)) {
+		labels = append(labels, fmt.Sprintf("%s %d", l, perLabel[l]))
+	}
+	s.tell("%d households decided by %s, each with its whole trace: %s", len(pending), s.clerk.name, strings.Join(labels, ", "))
+	if err := check(len(perLabel) >= 4 && shown, "only %v", labels); err != nil {
+		return err
+	}
+	return s.prove(ctx, of)
+}
+
+// showTrace prints how one category came about.
+func (s *story) showTrace(d standards.Decision) {
+	s.tell("one trace, standards %s: %s (%s)", d.Version, d.Label, d.Reason)
+	for _, c := range d.Steps {
+		if slices.Contains([]string{"低保", "低保边缘家庭", "刚性支出困难家庭"}, c.Rule) {
+			s.tell("    %s", c)
+		}
+	}
+}
+
+// prove exports the verified records and has the evidence package verified, whole
+// and altered.
+func (s *story) prove(ctx context.Context, of *office.Office) error {
+	if err := os.MkdirAll(s.path("exports"), 0o700); err != nil {
+		return err
+	}
+	pack := s.path("exports", "证据包.zip")
+	for _, e := range []struct{ format, file string }{
+		{"xlsx", s.path("exports", "核查结果.xlsx")}, {"csv", s.path("exports", "核查结果.csv")}, {"evidence", pack},
+	} {
+		said, err := (&ExportCmd{Format: e.format, Out: e.file}).export(ctx, of)
+		if err != nil {
+			return err
+		}
+		s.tell("%s", said)
+	}
+	if missing, err := of.Replica.MissingBlobs(ctx); err != nil || len(missing) > 0 {
+		return check(false, "%d photos have not arrived at the county (%v)", len(missing), err)
+	}
+	key := s.path("county", office.PublicKeyFile)
+	said, status := s.command("verify", "--key", key, pack)
+	s.tell("ironfeetd verify: %s", firstLine(said))
+	if err := check(status == 0, "the evidence package is not accepted: %s", said); err != nil {
+		return err
+	}
+	data, err := os.ReadFile(pack)
+	if err != nil {
+		return err
+	}
+	data[len(data)/2] ^= 1 // a single bit, in the middle of some photo
+	altered := s.path("exports", "证据包-改动一字节.zip")
+	if err := writeNew(altered, data); err != nil {
+		return err
+	}
+	said, status = s.command("verify", "--key", key, altered)
+	s.tell("a copy with one byte changed: %s", firstLine(said))
+	return check(status == 1 && strings.Contains(said, "blobs/"), "the altered package: status %d, %s", status, said)
+}
+
+// command runs one command line of this program as a user would, and returns what
+// it said and its exit status.
+func (s *story) command(args ...string) (string, int) {
+	var said bytes.Buffer
+	status := run(append([]string{"--lang", "en"}, args...), &said, &said)
+	return said.String(), status
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}
+
+// comeBack starts the server again and lets the decisions travel back to those
+// who walked: to tablet A by network, to tablet B by stick.
+func (s *story) comeBack(ctx context.Context) error {
+	if err := s.leave(s.hall); err != nil {
+		return err
+	}
+	var err error
+	if s.server, err = startServer(ctx, s.path("county"), s.listen, s.path("county-server.log")); err != nil {
+		return err
+	}
+	a, b := s.tablets[0], s.tablets[1]
+	rep, err := a.office.Client().Sync(ctx, nil)
+	if err != nil {
+		return err
+	}
+	list, err := tasks.List(ctx, a.office.Replica, "", tasks.Open)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(list, func(t tasks.Task) bool { return t.Household == s.returned && t.Returned != "" })
+	if err := check(at >= 0, "the returned visit did not come back to tablet A"); err != nil {
+		return err
+	}
+	s.tell("tablet A pulls %d bundles: %s is to be visited again until %s: %s", rep.BundlesDown, list[at].Address, list[at].Due, list[at].Returned)
+
+	if _, err := s.town.Client().Sync(ctx, nil); err != nil {
+		return err
+	}
+	way := s.path("stick", "回程.ironfeet")
+	out, err := s.town.WriteCarrier(ctx, way, b.office.Replica.Identity().Node)
+	if err != nil {
+		return err
+	}
+	in, err := b.office.ReadCarrier(ctx, way)
+	if err != nil {
+		return err
+	}
+	own := b.office.Replica.Identity().Node
+	tip, err := b.office.Replica.Tip(ctx, own)
+	if err != nil {
+		return err
+	}
+	covered, _, err := b.office.Replica.Receipt(ctx, own)
+	if err != nil {
+		return err
+	}
+	accepted := 0
+	for _, v := range b.visits {
+		if state, _, err := review.StateOf(ctx, b.office.Replica, v); err == nil && state == review.Accepted {
+			accepted++
+		}
+	}
+	s.tell("the stick goes back to tablet B (%s, control number %s): %d of its %d visits accepted; the county's receipt covers all %d changes",
+		bytesText(out.Bytes), in.Six, accepted, len(b.visits), covered)
+	if err := check(accepted == len(b.visits) && covered == tip.Last, "%d accepted, receipt %d of %d", accepted, covered, tip.Last); err != nil {
+		return err
+	}
+	if err := s.server.stop(); err != nil {
+		return err
+	}
+	s.server = nil
+	return s.sameEverywhere(ctx)
+}
+
+// sameEverywhere compares, field by field, what the township and the county know
+// of every household, and checks the invariants of all four folders.
+func (s *story) sameEverywhere(ctx context.Context) error {
+	of, err := office.Open(ctx, s.world, s.path("county"))
+	if err != nil {
+		return err
+	}
+	s.keep(of)
+	findings := 0
+	for _, o := range []*office.Office{of, s.town, s.tablets[0].office, s.tablets[1].office} {
+		list, err := o.Replica.Check(ctx)
+		if err != nil {
+			return err
+		}
+		for _, f := range list {
+			s.tell("%s: %v", filepath.Base(o.Dir), f)
+		}
+		findings += len(list)
+	}
+	compared := 0
+	for _, kind := range []store.Kind{store.Household, store.Member, store.Visit, store.Review, store.Task} {
+		list, err := of.Replica.Entities(ctx, store.Query{Kind: kind})
+		if err != nil {
+			return err
+		}
+		for _, e := range list {
+			other, err := s.town.Replica.Entity(ctx, e.ID)
+			if err != nil {
+				return err
+			}
+			one, _ := json.Marshal(e)
+			two, _ := json.Marshal(other)
+			if err := check(bytes.Equal(one, two), "%s %s differs between county and township", kind, e.ID); err != nil {
+				return err
+			}
+			compared++
+		}
+	}
+	s.tell("county and township agree on every field of %d records; the invariants of all four folders hold", compared)
+	return check(findings == 0, "%d findings", findings)
+}

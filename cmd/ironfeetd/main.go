@@ -1,0 +1,114 @@
+// Command ironfeetd is the county server and every job that is done from a
+// command line: setting up a county, publishing forms and standards, comparing
+// department lists, exporting and verifying records, and the demonstration.
+//
+// It builds without cgo. Exit status: 0 success, 1 the input or the work is at
+// fault (explained on stderr), 2 wrong usage.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"ironfeet/app/words"
+)
+
+// Output is where a command writes: results on Out, everything else on Err.
+type Output struct {
+	Out, Err io.Writer
+	Lang     string // "zh" or "en": the language of sentences
+}
+
+// errFaulty means the input is at fault and the command has already said why:
+// the exit status is 1 and nothing more is printed.
+var errFaulty = errors.New("the input is at fault")
+
+type commands struct {
+	Lang string `help:"Language of messages: zh or en." default:"${lang}" enum:"zh,en" env:"IRONFEET_LANG"`
+
+	Demo      DemoCmd      `cmd:"" help:"Run the main job from end to end on the fictitious Yunqi County."`
+	Init      InitCmd      `cmd:"" help:"Set up a county's data folder and its root key."`
+	Serve     ServeCmd     `cmd:"" help:"Serve a county's data folder to its tablets and townships."`
+	Person    PersonCmd    `cmd:"" help:"The people who work with the county's data."`
+	Node      NodeCmd      `cmd:"" help:"Tablets and township computers."`
+	Form      FormCmd      `cmd:"" help:"Check, fill and publish survey forms (XLSForm)."`
+	Standards StandardsCmd `cmd:"" help:"Check, try and publish the county's assistance standards."`
+	Compare   CompareCmd   `cmd:"" help:"Compare a department's list with the registry (大数据比对)."`
+	Bundle    BundleCmd    `cmd:"" help:"Look into, verify and import change bundles and carrier files."`
+	Export    ExportCmd    `cmd:"" help:"Export verified records."`
+	Verify    VerifyCmd    `cmd:"" help:"Verify an evidence package with nothing but the file and the county's public key."`
+	Status    StatusCmd    `cmd:"" help:"Say what a data folder holds and what is waiting."`
+	Doctor    DoctorCmd    `cmd:"" help:"Check every invariant of a data folder; rebuild its state on request."`
+}
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run parses and runs one command line and returns the exit status.
+func run(args []string, out, errw io.Writer) (status int) {
+	var cli commands
+	usage := -1
+	parser, err := kong.New(&cli,
+		kong.Name("ironfeetd"),
+		kong.Description("Ironfeet 铁脚板: household visits without signal, merged, reviewed and provable.\n\nTry it: ironfeetd demo --dir demo-data"),
+		kong.Vars{"lang": systemLanguage()},
+		kong.Writers(out, errw),
+		kong.Exit(func(code int) { usage = code; panic(kongExit{}) }),
+		kong.UsageOnError(),
+	)
+	if err != nil {
+		fmt.Fprintln(errw, "error:", err)
+		return 2
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			if _, ok := r.(kongExit); !ok {
+				panic(r)
+			}
+			status = usage
+		}
+	}()
+	kctx, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintln(errw, "error:", err)
+		fmt.Fprintln(errw, "hint: ironfeetd --help lists the commands; every command has a --help of its own")
+		return 2
+	}
+	o := &Output{Out: out, Err: errw, Lang: cli.Lang}
+	if err := kctx.Run(o); err != nil {
+		if !errors.Is(err, errFaulty) {
+			explain(o, err)
+		}
+		return 1
+	}
+	return 0
+}
+
+type kongExit struct{}
+
+// explain prints an error as a sentence and, where one is known, what to do next.
+func explain(o *Output, err error) {
+	said, hint := words.In(o.Lang).Error(err)
+	fmt.Fprintln(o.Err, "error:", said)
+	if hint != "" {
+		fmt.Fprintln(o.Err, "hint:", hint)
+	}
+}
+
+func systemLanguage() string {
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		if v := os.Getenv(name); v != "" {
+			if strings.HasPrefix(strings.ToLower(v), "zh") {
+				return "zh"
+			}
+			return "en"
+		}
+	}
+	return "en"
+}

@@ -1,0 +1,201 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"ironfeet/store"
+	"ironfeet/sync/county"
+	"ironfeet/sync/exchange"
+	"ironfeet/sync/trust"
+)
+
+// PersonCmd is about people.
+type PersonCmd struct {
+	Add     PersonAddCmd     `cmd:"" help:"Enrol a person of the county's own office."`
+	List    PersonListCmd    `cmd:"" help:"List everybody enrolled."`
+	Disable PersonDisableCmd `cmd:"" help:"End a person's enrolment from now on."`
+}
+
+// PersonAddCmd enrols a person at the county's folder. The PIN is read from
+// standard input, never from the command line, which other people can read.
+type PersonAddCmd struct {
+	DataFlag
+	Name string     `required:"" help:"The person's name."`
+	Role trust.Role `required:"" help:"county, approver, child_approver or auditor."`
+}
+
+func (c *PersonAddCmd) Run(o *Output) error {
+	ctx := context.Background()
+	of, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer of.Close()
+	fmt.Fprintf(o.Err, "PIN for %s (at least 6 digits): ", c.Name)
+	line, err := bufio.NewReader(io.LimitReader(os.Stdin, 256)).ReadString('\n')
+	if err != nil && line == "" {
+		return &FileError{File: "standard input", Why: "unreadable", Err: err}
+	}
+	id, err := of.Enrol(ctx, c.Name, c.Role, []string{of.Replica.Identity().Division}, strings.TrimSpace(line))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(o.Out, "%s  %s  %s\n", id, c.Role, c.Name)
+	return nil
+}
+
+// PersonListCmd lists people.
+type PersonListCmd struct{ DataFlag }
+
+func (c *PersonListCmd) Run(o *Output) error {
+	ctx := context.Background()
+	of, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer of.Close()
+	roll, err := of.Roll(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range roll.People() {
+		state := "until " + p.Until.Format(time.DateOnly)
+		if at, gone := roll.PersonRevoked(p.Subject); gone {
+			state = "ended " + at.Format(time.DateOnly)
+		}
+		fmt.Fprintf(o.Out, "%s  %-10s %s  %s  %s\n", p.Subject, p.Role, strings.Join(p.Scope, ","), state, p.Name)
+	}
+	return nil
+}
+
+// PersonDisableCmd ends an enrolment.
+type PersonDisableCmd struct {
+	DataFlag
+	Person uuid.UUID `arg:"" help:"The person's id, as person list shows it."`
+	Reason string    `required:"" help:"Why; kept with the record."`
+}
+
+func (c *PersonDisableCmd) Run(o *Output) error {
+	ctx := context.Background()
+	of, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer of.Close()
+	edit := trust.RevokePersonEdit(c.Person, of.Replica.Identity().Division, of.World.Now(), c.Reason)
+	if _, err := of.Replica.Write(ctx, of.Replica.Identity().Node, edit); err != nil {
+		return err
+	}
+	_, err = of.Merger.Reconsider(ctx)
+	fmt.Fprintf(o.Out, "%s is disabled\n", c.Person)
+	return err
+}
+
+// NodeCmd is about machines.
+type NodeCmd struct {
+	Invite NodeInviteCmd `cmd:"" help:"Invite a tablet or a township computer."`
+	List   NodeListCmd   `cmd:"" help:"List every machine enrolled."`
+	Revoke NodeRevokeCmd `cmd:"" help:"Revoke a lost or stolen machine."`
+}
+
+// NodeInviteCmd writes an invitation and prints its code.
+type NodeInviteCmd struct {
+	DataFlag
+	Name   string        `required:"" help:"What the machine is called, such as 云栖镇平板A."`
+	Role   trust.Role    `default:"worker" help:"worker or township."`
+	Scope  []string      `required:"" help:"Division codes it works for." placeholder:"CODE"`
+	Person []string      `required:"" help:"Names of the people who will work at it."`
+	Server string        `required:"" help:"Where it will reach the county, such as https://county.example:8642." placeholder:"URL"`
+	Valid  time.Duration `default:"72h" help:"How long the invitation can be used."`
+}
+
+func (c *NodeInviteCmd) Run(o *Output) error {
+	ctx := context.Background()
+	of, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer of.Close()
+	server, err := newServer(of, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	q := county.InviteRequest{Server: c.Server, Name: c.Name, Role: c.Role, Scope: c.Scope, Valid: c.Valid}
+	for _, name := range c.Person {
+		q.People = append(q.People, exchange.Guest{Name: name, Role: string(c.Role), Scope: c.Scope})
+	}
+	inv, _, err := server.Invite(ctx, q)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(o.Out, inv.Code())
+	fmt.Fprintf(o.Err, "shown once and kept nowhere; can be used until %s\n", of.World.Now().Add(c.Valid).Format("2006-01-02 15:04"))
+	return nil
+}
+
+// NodeListCmd lists machines.
+type NodeListCmd struct{ DataFlag }
+
+func (c *NodeListCmd) Run(o *Output) error {
+	ctx := context.Background()
+	of, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer of.Close()
+	roll, err := of.Roll(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range roll.Nodes() {
+		tip, err := of.Replica.Tip(ctx, n.Subject)
+		if err != nil {
+			return err
+		}
+		state := "until " + n.Until.Format(time.DateOnly)
+		if r, gone := roll.Revoked(n.Subject); gone {
+			state = fmt.Sprintf("revoked after change %d", r.After)
+		}
+		fmt.Fprintf(o.Out, "%s  %-9s %s  %s  %d changes  %s\n", n.Subject, n.Role, strings.Join(n.Scope, ","), state, tip.Last, n.Name)
+	}
+	return nil
+}
+
+// NodeRevokeCmd revokes a machine: what the county holds of it stays, whatever
+// turns up later is set aside.
+type NodeRevokeCmd struct {
+	DataFlag
+	Node   uuid.UUID `arg:"" help:"The machine's id, as node list shows it."`
+	Reason string    `required:"" help:"Why; kept with the record."`
+}
+
+func (c *NodeRevokeCmd) Run(o *Output) error {
+	ctx := context.Background()
+	of, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer of.Close()
+	tip, err := of.Replica.Tip(ctx, c.Node)
+	if err != nil {
+		return err
+	}
+	edits := []store.Edit{trust.RevokeEdit(c.Node, of.Replica.Identity().Division, tip.Last, c.Reason)}
+	if _, err := of.Replica.Write(ctx, of.Replica.Identity().Node, edits...); err != nil {
+		return err
+	}
+	if _, err := of.Merger.Reconsider(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintf(o.Out, "%s is revoked; its changes up to %d stay\n", c.Node, tip.Last)
+	return nil
+}
