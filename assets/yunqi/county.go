@@ -222,7 +222,7 @@ func (m *maker) household(i int, v Village, kind Kind) *Household {
 	}
 	h.Fields = map[string]string{
 		"name": h.Members[0].Fields["name"], "address": fmt.Sprintf("%s%d组", v.Name, 1+i/len(villageNames)%6), "area": "rural", "live_code": v.Code,
-		"phone": fmt.Sprintf("199000%05d", 100+i), "aid": map[Kind]string{Elders: "dibao", Alone: "tekun", Sick: "edge"}[kind],
+		"village": v.Name, "phone": fmt.Sprintf("199000%05d", 100+i), "aid": map[Kind]string{Elders: "dibao", Alone: "tekun", Sick: "edge"}[kind],
 		"house_structure": "brick_wood", "house_safety": "B", "water": "tap", "money_range": "r1", "veh_car_has": "none",
 	}
 	if h.Fields["aid"] == "" {

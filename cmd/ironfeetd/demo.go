@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"ironfeet/app/casework/office"
+	"ironfeet/app/casework/practice"
 	"ironfeet/app/casework/publish"
 	"ironfeet/assets/yunqi"
 	"ironfeet/store/world"
@@ -221,6 +222,6 @@ func (s *story) end() {
 	s.tell("township  %s", s.path("township"))
 	s.tell("tablets   %s, %s", s.path("tablet-a"), s.path("tablet-b"))
 	s.tell("exports   %s", s.path("exports"))
-	s.tell("open the app on tablet A:   make app      or: ironfeet --demo --data %s   (PIN %s)", s.path("tablet-a"), demoPIN)
+	s.tell("open the app on tablet A:   make app      or: ironfeet --demo --data %s   (PIN %s)", s.path("tablet-a"), practice.PIN)
 	s.tell("start the county's server:  make serve    or: ironfeetd serve --data %s --listen 127.0.0.1:8642", s.path("county"))
 }

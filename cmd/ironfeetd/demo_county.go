@@ -15,20 +15,16 @@ import (
 	"github.com/google/uuid"
 
 	"ironfeet/app/casework/office"
+	"ironfeet/app/casework/practice"
 	"ironfeet/app/casework/publish"
-	"ironfeet/app/casework/registry"
 	"ironfeet/app/casework/tasks"
 	"ironfeet/app/compare"
 	"ironfeet/assets/yunqi"
 	"ironfeet/store"
 	"ironfeet/store/world"
-	"ironfeet/sync/county"
 	"ironfeet/sync/exchange"
 	"ironfeet/sync/trust"
 )
-
-// demoPIN is everybody's PIN in the demonstration.
-const demoPIN = "135790"
 
 // A person of the story.
 type person struct {
@@ -56,20 +52,11 @@ func (s *story) foundCounty(ctx context.Context) error {
 	}
 	s.hall = s.keep(of)
 	s.clerk.name = "县局经办（虚构）"
-	if s.clerk.id, err = of.Enrol(ctx, s.clerk.name, trust.County, []string{c.Code}, demoPIN); err != nil {
+	if s.clerk.id, err = of.Enrol(ctx, s.clerk.name, trust.County, []string{c.Code}, practice.PIN); err != nil {
 		return err
 	}
-	var list []registry.Household
-	members := 0
-	for _, h := range c.Households {
-		entry := registry.Household{ID: h.ID, Division: h.Village.Code, Fields: h.Fields}
-		for _, m := range h.Members {
-			entry.Members = append(entry.Members, registry.Member{ID: m.ID, Fields: m.Fields})
-			members++
-		}
-		list = append(list, entry)
-	}
-	if err := registry.Load(ctx, of.Replica, s.world.NewID, s.clerk.id, list); err != nil {
+	members, err := practice.Load(ctx, of, s.clerk.id, c)
+	if err != nil {
 		return err
 	}
 	n, err := of.Replica.Count(ctx, store.Query{Kind: store.Household})
@@ -78,7 +65,7 @@ func (s *story) foundCounty(ctx context.Context) error {
 	}
 	s.tell("%s %s, fictitious: township %s, %d villages, %d households, %d members", c.Name, c.Code, c.TownshipName, len(c.Villages), n, members)
 	s.tell("root key %s, public part in %s", trust.Fingerprint(of.Root), filepath.Join("county", office.PublicKeyFile))
-	return check(n == len(list) && len(c.Villages) >= 6, "%d of %d households are in the registry", n, len(list))
+	return check(n == len(c.Households) && len(c.Villages) >= 6, "%d of %d households are in the registry", n, len(c.Households))
 }
 
 // publishWorkbooks writes the sample's workbooks beside the data, where a clerk
@@ -113,7 +100,7 @@ func (s *story) publishWorkbooks(ctx context.Context) error {
 		if err := check(len(report.Warnings) == 0, "%s has warnings: %v", name, report.Warnings); err != nil {
 			return err
 		}
-		if form.ID() == homeVisit {
+		if form.ID() == practice.HomeVisit {
 			if err := check(form.Questions() >= 120, "the home-visit form has only %d questions", form.Questions()); err != nil {
 				return err
 			}
@@ -121,8 +108,6 @@ func (s *story) publishWorkbooks(ctx context.Context) error {
 	}
 	return nil
 }
-
-const homeVisit = "household_visit"
 
 // compareLists lays three departments' files beside the registry and turns what
 // they show into visit tasks.
@@ -159,7 +144,7 @@ func (s *story) compareLists(ctx context.Context) error {
 		}
 	}
 	due := s.world.Now().AddDate(0, 0, 30)
-	made, err := tasks.FromAlerts(ctx, s.hall.Replica, s.world.NewID, s.clerk.id, s.county.Code, homeVisit, due)
+	made, err := tasks.FromAlerts(ctx, s.hall.Replica, s.world.NewID, s.clerk.id, s.county.Code, practice.HomeVisit, due)
 	if err != nil {
 		return err
 	}
@@ -174,7 +159,7 @@ func (s *story) compareLists(ctx context.Context) error {
 	for _, h := range s.county.Households {
 		if !asked[h.ID] && h.Fields["aid"] != "none" {
 			checks = append(checks, tasks.Task{
-				ID: s.world.NewID(), Household: h.ID, Division: h.Village.Code, Form: homeVisit,
+				ID: s.world.NewID(), Household: h.ID, Division: h.Village.Code, Form: practice.HomeVisit,
 				Due: s.world.Now().AddDate(0, 0, 45).Format(time.DateOnly), Reason: "年度复核",
 			})
 		}
@@ -201,35 +186,12 @@ func (s *story) enrolNodes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	village := func(numbers ...int) (codes []string) {
-		for _, n := range numbers {
-			codes = append(codes, s.county.Villages[n].Code)
-		}
-		return codes
-	}
-	guests := []struct {
-		folder, name string
-		role         trust.Role
-		scope        []string
-		people       []string
-	}{
-		// The township first: what a tablet writes onto a stick is sealed to the
-		// townships it has heard of.
-		{"township", "云栖镇电脑（虚构）", trust.Township, []string{s.county.TownshipCode}, []string{"乡镇专干（虚构）"}},
-		{"tablet-a", "平板A（虚构）", trust.Worker, village(0, 1, 2), []string{"走访员甲（虚构）", "走访员乙（虚构）"}},
-		{"tablet-b", "平板B（虚构）", trust.Worker, village(2, 3, 4), []string{"走访员丙（虚构）", "走访员丁（虚构）"}},
-	}
+	guests := practice.Guests(s.county)
 	codes := make([]string, len(guests))
 	for i, g := range guests {
-		q := county.InviteRequest{Server: "http://" + listen, Name: g.name, Role: g.role, Scope: g.scope, Valid: time.Hour}
-		for _, p := range g.people {
-			q.People = append(q.People, exchange.Guest{Name: p, Role: string(g.role)})
-		}
-		inv, _, err := server.Invite(ctx, q)
-		if err != nil {
+		if codes[i], err = g.Invite(ctx, server, "http://"+listen); err != nil {
 			return err
 		}
-		codes[i] = inv.Code()
 	}
 	s.tell("three invitations written, such as %s…", codes[0][:24])
 	if err := s.leave(s.hall); err != nil { // a folder has one owner: now the server
@@ -242,9 +204,9 @@ func (s *story) enrolNodes(ctx context.Context) error {
 	s.tell("county server: process %d on %s", s.server.cmd.Process.Pid, s.server.Address)
 	for i, g := range guests {
 		var people []person
-		of, err := office.Join(ctx, s.world, s.path(g.folder), codes[i], func(guest exchange.Guest) (string, error) {
+		of, err := office.Join(ctx, s.world, s.path(g.Folder), codes[i], func(guest exchange.Guest) (string, error) {
 			people = append(people, person{guest.ID, guest.Name})
-			return demoPIN, nil
+			return practice.PIN, nil
 		})
 		if err != nil {
 			return err
@@ -254,16 +216,16 @@ func (s *story) enrolNodes(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := s.onlyScope(ctx, of, g.name, g.scope, rep.BytesDown); err != nil {
+		if err := s.onlyScope(ctx, of, g.Name, g.Scope, rep.BytesDown); err != nil {
 			return err
 		}
-		if g.role == trust.Township {
+		if g.Role == trust.Township {
 			s.town, s.townClerk = of, people[0]
 		} else {
-			s.tablets[i-1] = &tablet{letter: string(rune('A' + i - 1)), office: of, people: people, villages: g.scope, visits: map[uuid.UUID]uuid.UUID{}}
+			s.tablets[i-1] = &tablet{letter: string(rune('A' + i - 1)), office: of, people: people, villages: g.Scope, visits: map[uuid.UUID]uuid.UUID{}}
 		}
 	}
-	_, err = office.Join(ctx, s.world, s.path("thief"), codes[0], func(exchange.Guest) (string, error) { return demoPIN, nil })
+	_, err = office.Join(ctx, s.world, s.path("thief"), codes[0], func(exchange.Guest) (string, error) { return practice.PIN, nil })
 	said := fmt.Sprint(err)
 	if rest := os.RemoveAll(s.path("thief")); rest != nil {
 		return rest

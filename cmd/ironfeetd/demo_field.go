@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"ironfeet/app/casework/practice"
 	"ironfeet/app/casework/tasks"
 	"ironfeet/app/casework/visit"
 	"ironfeet/assets/yunqi"
@@ -162,7 +163,7 @@ func (s *story) visit(ctx context.Context, t *tablet, desk *visit.Desk, task tas
 				return answers, check(false, "a visit was signed off by one investigator")
 			}
 		}
-		key, err := t.office.Vault.PersonKey(p.id, demoPIN) // each types the PIN
+		key, err := t.office.Vault.PersonKey(p.id, practice.PIN) // each types the PIN
 		if err != nil {
 			return answers, err
 		}
