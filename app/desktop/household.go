@@ -1,0 +1,147 @@
+package desktop
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/dialog"
+	"fyne.io/fyne/v2/theme"
+	"github.com/google/uuid"
+
+	"ironfeet/app/casework/tasks"
+	"ironfeet/app/desktop/look"
+	"ironfeet/app/desktop/present"
+)
+
+// householdScreen shows a family before the door: who lives there, what was seen
+// last time, what became of earlier visits.
+func (a *App) householdScreen(id uuid.UUID, back func()) { a.household(id, back, false) }
+
+func (a *App) household(id uuid.UUID, back func(), unmasked bool) {
+	h, err := a.session.Household(a.ctx, id, unmasked)
+	if a.fail(err) {
+		return
+	}
+	left := container.NewVBox(look.Title(h.Name), look.Text(h.Address))
+	if h.Asked {
+		line, tone := a.due(daysOf(a, h.Task.Due))
+		why := container.NewVBox(container.NewHBox(look.Chip(line, tone)), look.Bold(a.t("why")), look.Text(h.Task.Reason))
+		if h.Task.Returned != "" {
+			why.Add(look.Banner(a.t("returned_why", h.Task.Returned), look.Urgent))
+		}
+		left.Add(look.Box(why))
+	}
+	if h.Conflicts > 0 {
+		left.Add(look.Banner(a.t("n_conflicts", h.Conflicts), look.Notice))
+	}
+	facts := container.NewVBox(pair(a.t("phone"), h.Phone), pair(a.t("aid"), h.Aid), pair(a.t("last_visit"), orDash(h.LastSeen)))
+	for _, f := range h.Facts {
+		facts.Add(pair(f.Label, f.Value))
+	}
+	if !unmasked {
+		facts.Add(look.Big(a.t("reveal"), theme.VisibilityIcon(), func() { a.household(id, back, true) }))
+	}
+	left.Add(look.Box(look.Bold(a.t("known")), facts))
+
+	right := container.NewVBox(look.Bold(a.t("n_members", len(h.Members))))
+	for _, m := range h.Members {
+		about := m.Relation + " · " + m.Sex
+		if m.HasAge {
+			about += " · " + a.t("years", m.Age)
+		}
+		chip := fyne.CanvasObject(container.NewHBox())
+		if !m.Counted {
+			chip = look.Chip(a.t("not_counted"), look.Plain)
+		}
+		right.Add(look.Box(container.NewBorder(nil, nil, nil, chip, look.Bold(m.Name+"　"+about)), look.Caption(m.Number+" · "+m.Health)))
+	}
+	right.Add(look.Bold(a.t("history")))
+	if len(h.History) == 0 {
+		right.Add(look.Caption(a.t("no_history")))
+	}
+	for _, v := range h.History {
+		text, tone := a.state(v)
+		inside := []fyne.CanvasObject{container.NewBorder(nil, nil, nil, look.Chip(text, tone), look.Bold(v.Day+"　"+v.Outcome))}
+		if v.Reason != "" {
+			inside = append(inside, look.Text(v.Reason))
+		}
+		right.Add(look.Box(inside...))
+	}
+	var foot []fyne.CanvasObject
+	if a.session.Role == "worker" {
+		label, act := a.t("start"), func() { a.start(h.Task, id) }
+		if h.Draft != uuid.Nil {
+			label, act = a.t("go_on_short"), func() { a.resume(h.Draft) }
+		}
+		foot = append(foot, look.Primary(label, theme.NavigateNextIcon(), act))
+	}
+	a.show(header{title: a.t("household"), under: h.Name + " · " + h.Village, back: back}, look.Split(0.42, scroll(left), scroll(right)), foot...)
+}
+
+func daysOf(a *App, due string) (int, bool) { return a.session.DaysUntil(due) }
+
+func orDash(s string) string {
+	if s == "" {
+		return "—"
+	}
+	return s
+}
+
+// pair is a label beside its value.
+func pair(label, value string) fyne.CanvasObject {
+	l := look.Caption(label)
+	v := look.Text(orDash(value))
+	return container.NewGridWithColumns(2, l, v)
+}
+
+// state says what became of a visit.
+func (a *App) state(v present.Past) (string, look.Tone) {
+	switch v.State {
+	case "accepted":
+		return a.t("state_accepted"), look.Done
+	case "returned":
+		return a.t("state_returned"), look.Urgent
+	}
+	return a.t("state_signed"), look.Calm
+}
+
+// start begins the visit that a task asks for. Without a task the investigators
+// found something themselves and choose the form.
+func (a *App) start(t tasks.Task, household uuid.UUID) {
+	if t.ID != uuid.Nil {
+		a.begin(t)
+		return
+	}
+	list, err := a.session.Forms(a.ctx)
+	if a.fail(err) {
+		return
+	}
+	if len(list) == 1 {
+		a.begin(tasks.Task{Household: household, Form: list[0].ID})
+		return
+	}
+	box := container.NewVBox()
+	choose := dialog.NewCustom(a.t("which_form"), a.t("cancel"), look.Least(420, 80, box), a.win)
+	for _, f := range list {
+		box.Add(look.NewTile(look.Bold(f.Title), func() {
+			choose.Hide()
+			a.begin(tasks.Task{Household: household, Form: f.ID})
+		}))
+	}
+	choose.Show()
+}
+
+func (a *App) begin(t tasks.Task) {
+	v, err := a.session.Desk().Start(a.ctx, t)
+	if a.fail(err) {
+		return
+	}
+	a.visitScreen(v)
+}
+
+func (a *App) resume(draft uuid.UUID) {
+	v, err := a.session.Desk().Resume(a.ctx, draft)
+	if a.fail(err) {
+		return
+	}
+	a.visitScreen(v)
+}
