@@ -102,6 +102,18 @@ func (f *Form) Questions() int {
 	return n
 }
 
+// Saved says under which registry property each question's answer is saved
+// (save_to): question name -> property.
+func (f *Form) Saved() map[string]string {
+	out := map[string]string{}
+	for _, x := range f.fields {
+		if x.saveProperty != "" {
+			out[x.item.Name] = x.saveProperty
+		}
+	}
+	return out
+}
+
 // Options of a new entry.
 type Options struct {
 	Now      func() time.Time // nil: the zero time

@@ -170,7 +170,7 @@ func action(label string, icon fyne.Resource, tapped func()) fyne.CanvasObject {
 
 // scroll is a vertical scroll that does not pass its content's width up.
 func scroll(o fyne.CanvasObject) *container.Scroll {
-	s := container.NewVScroll(o)
+	s := container.NewVScroll(container.New(layout.NewCustomPaddedLayout(2, 6, 2, 18), o)) // room for the bar
 	s.SetMinSize(fyne.NewSize(200, 100))
 	return s
 }

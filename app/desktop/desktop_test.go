@@ -19,6 +19,7 @@ import (
 	"ironfeet/app/casework/tasks"
 	"ironfeet/app/desktop/look"
 	"ironfeet/app/desktop/present"
+	"ironfeet/app/words"
 	"ironfeet/assets/yunqi"
 	"ironfeet/store/world"
 )
@@ -196,7 +197,7 @@ func TestAWorkersDay(t *testing.T) {
 			h.tap("读完了，去签字")
 			h.sees("户主或在场家人签字", "还没有户主（或在场家庭成员）签名")
 			h.sign()
-			h.sees("✓ 手写签名")
+			h.sees("手写签名", "重新签字")
 			for _, p := range h.app.session.Colleagues() {
 				key, err := h.app.session.Key(p.ID, practice.PIN)
 				require.NoError(t, err)
@@ -264,7 +265,7 @@ func TestATownshipsDesk(t *testing.T) {
 			// Both tablets visit one household of the village they share.
 			for _, folder := range []string{"tablet-a", "tablet-b"} {
 				n := c.Nodes[folder]
-				s := present.Start(n.Office, n.People[0].ID, n.People[0].Name, nil)
+				s := present.Start(n.Office, n.People[0].ID, n.People[0].Name, words.In("zh"))
 				list, err := tasks.List(ctx, n.Office.Replica, c.Sample.Villages[2].Code, tasks.Open)
 				require.NoError(t, err)
 				for _, task := range list[:2] {

@@ -21,7 +21,7 @@ func (a *App) household(id uuid.UUID, back func(), unmasked bool) {
 	if a.fail(err) {
 		return
 	}
-	left := container.NewVBox(look.Title(h.Name), look.Text(h.Address))
+	left := container.NewVBox(look.Head(h.Name), look.Text(h.Address))
 	if h.Asked {
 		line, tone := a.due(daysOf(a, h.Task.Due))
 		why := container.NewVBox(container.NewHBox(look.Chip(line, tone)), look.Bold(a.t("why")), look.Text(h.Task.Reason))
@@ -74,7 +74,7 @@ func (a *App) household(id uuid.UUID, back func(), unmasked bool) {
 		}
 		foot = append(foot, look.Primary(label, theme.NavigateNextIcon(), act))
 	}
-	a.show(header{title: a.t("household"), under: h.Name + " · " + h.Village, back: back}, look.Split(0.42, scroll(left), scroll(right)), foot...)
+	a.show(header{title: a.t("household"), under: h.Name + " · " + h.Village, back: back}, look.Split(0.42, 0.5, scroll(left), scroll(right)), foot...)
 }
 
 func daysOf(a *App, due string) (int, bool) { return a.session.DaysUntil(due) }

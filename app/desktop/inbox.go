@@ -69,7 +69,7 @@ func (a *App) inboxScreen() {
 	side.Add(found)
 	a.show(header{title: a.t("inbox"), under: a.session.Name + " · " + a.session.Office.Replica.Identity().Name, right: []fyne.CanvasObject{
 		action(a.t("sync"), theme.ViewRefreshIcon(), a.syncScreen), action(a.t("lock"), theme.LogoutIcon(), a.unlockScreen),
-	}}, look.Split(0.3, scroll(side), scroll(list)))
+	}}, look.Split(0.3, 0.3, scroll(side), scroll(list)))
 	if len(letters) > 0 {
 		first := letters[0].Visit
 		a.keys[fyne.KeyReturn] = func() { a.reviewScreen(first) }
@@ -84,7 +84,7 @@ func (a *App) reviewScreen(id uuid.UUID) {
 		return
 	}
 	open.Entry.SetLanguage(a.options.Lang)
-	left := container.NewVBox(look.Title(open.Page.Household.Text("name")), look.Text(open.Page.Household.Text("address")))
+	left := container.NewVBox(look.Head(open.Page.Household.Text("name")), look.Text(open.Page.Household.Text("address")))
 	if len(open.Others) > 0 {
 		left.Add(look.Banner(a.t("others", len(open.Others)), look.Urgent))
 		for _, other := range open.Others {
@@ -146,7 +146,7 @@ func (a *App) reviewScreen(id uuid.UUID) {
 	foot := container.NewGridWithColumns(3, look.Big(a.t("return_key"), theme.MailReplyIcon(), giveBack), look.Big(a.t("next_key"), theme.NavigateNextIcon(), next),
 		look.Primary(a.t("accept_key"), theme.ConfirmIcon(), accept))
 	a.show(header{title: a.t("review"), under: a.t("review_under", open.Visit.EndedAt().Format("2006-01-02 15:04")), back: a.inboxScreen},
-		look.Split(0.55, scroll(left), scroll(right)), foot)
+		look.Split(0.55, 0.55, scroll(left), scroll(right)), foot)
 	a.keys[fyne.KeyA], a.keys[fyne.KeyR], a.keys[fyne.KeyN] = accept, giveBack, next
 }
 

@@ -46,7 +46,10 @@ type question struct {
 func newQuestion(x *visitView, n forms.Node) *question {
 	q := &question{view: x, node: n, label: look.Bold(""), hint: look.Caption(""), message: look.Text(""), last: container.NewVBox(), input: container.NewVBox()}
 	q.message.Importance = widget.DangerImportance
-	q.inner = container.NewVBox(q.label, q.hint, q.last, q.input, q.message)
+	indent := func(o fyne.CanvasObject) fyne.CanvasObject {
+		return container.New(layout.NewCustomPaddedLayout(0, 0, theme.Size(theme.SizeNameInnerPadding)-2, 0), o)
+	}
+	q.inner = container.NewVBox(q.label, q.hint, indent(q.last), indent(q.input), q.message)
 	q.ground = canvas.NewRectangle(look.Card)
 	q.ground.CornerRadius, q.ground.StrokeColor, q.ground.StrokeWidth = 12, look.Line, 1
 	q.box = container.NewStack(q.ground, container.New(layout.NewCustomPaddedLayout(8, 10, 12, 12), q.inner))

@@ -81,13 +81,13 @@ func (a *App) signScreen(v *visit.Visit) {
 		finish.Disable()
 	}
 	a.show(header{title: a.t("signatures"), under: v.Page.Household.Text("name"), back: func() { a.summaryScreen(v) }},
-		look.Split(0.55, scroll(household), scroll(team)), finish)
+		look.Split(0.55, 0.58, scroll(household), scroll(team)), finish)
 }
 
 // householder shows the signature that is there, or takes one.
 func (a *App) householder(v *visit.Visit, box *fyne.Container) {
 	if s := v.Signature(); s.Mode != "" {
-		signed := container.NewVBox(look.Chip(a.t("mode_"+s.Mode), look.Done))
+		signed := container.NewVBox(container.NewHBox(look.Chip(a.t("mode_"+s.Mode), look.Done)))
 		if s.Size > 0 {
 			signed.Add(a.thumb(s.Digest, 320, 160))
 		}
@@ -96,8 +96,19 @@ func (a *App) householder(v *visit.Visit, box *fyne.Container) {
 				signed.Add(look.Text(text))
 			}
 		}
+		signed.Add(container.NewHBox(look.Big(a.t("sign_again"), theme.ContentUndoIcon(), func() {
+			box.Objects = box.Objects[:1]
+			a.signatureModes(v, box)
+			box.Refresh()
+		})))
 		box.Add(look.Box(signed))
+		return
 	}
+	a.signatureModes(v, box)
+}
+
+// signatureModes offers the ways of signing.
+func (a *App) signatureModes(v *visit.Visit, box *fyne.Container) {
 	var modes []string
 	codes := map[string]string{}
 	for _, mode := range []string{visit.Drawn, visit.Thumbprint, visit.Refused, visit.Proxy} {
@@ -212,5 +223,5 @@ func (a *App) doneScreen(v *visit.Visit) {
 	text.Add(look.Primary(a.t("to_today"), theme.HomeIcon(), a.home))
 	text.Add(look.Big(a.t("to_household"), theme.AccountIcon(), func() { a.householdScreen(v.Page.Household.ID, a.home) }))
 	text.Add(look.Big(a.t("sync_open"), theme.ViewRefreshIcon(), a.syncScreen))
-	a.show(header{title: a.t("done"), under: v.Page.Household.Text("name")}, look.Middle(620, scroll(look.Box(text))))
+	a.show(header{title: a.t("done"), under: v.Page.Household.Text("name")}, look.Middle(620, scroll(container.NewVBox(look.Box(text)))))
 }

@@ -37,7 +37,7 @@ func (a *App) todayScreen() {
 	if today.Open == 0 {
 		list.Add(look.Banner(a.t("no_tasks"), look.Done))
 	}
-	body := look.Split(0.32, a.sidePanel(today), scroll(list))
+	body := look.Split(0.32, 0.3, a.sidePanel(today), scroll(list))
 	a.show(header{title: a.t("today"), under: a.session.Name + " · " + a.session.Office.Replica.Identity().Name, right: []fyne.CanvasObject{
 		action(a.t("sync"), theme.ViewRefreshIcon(), a.syncScreen), action(a.t("lock"), theme.LogoutIcon(), a.unlockScreen),
 	}}, body)

@@ -8,7 +8,6 @@ import (
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
-	"fyne.io/fyne/v2/widget"
 
 	"ironfeet/app/casework/visit"
 	"ironfeet/app/desktop/look"
@@ -39,7 +38,7 @@ func (a *App) visitScreen(v *visit.Visit) { a.visitAt(v, v.Place(), false) }
 func (a *App) visitAt(v *visit.Visit, place string, strict bool) {
 	v.Entry.SetLanguage(a.options.Lang)
 	x := &visitView{app: a, visit: v, asked: map[string]*question{}, touched: map[string]bool{}, strict: strict}
-	x.strip, x.body = container.NewVBox(), container.NewVBox()
+	x.strip, x.body = container.New(look.Strip()), container.NewVBox()
 	x.scroll = scroll(x.body)
 	x.saved = look.Small(a.t("saved_all"))
 	x.goTo(place)
@@ -56,7 +55,7 @@ func (a *App) visitAt(v *visit.Visit, place string, strict bool) {
 			action(a.t("blank"), theme.VisibilityOffIcon(), func() { a.blank(func() { a.visitAt(v, x.at, x.strict) }) }),
 			action(a.t("to_summary"), theme.DocumentIcon(), func() { a.summaryScreen(v) }),
 		},
-	}, look.Split(0.27, scroll(x.strip), x.scroll), foot)
+	}, look.Split(0.27, 0.2, scroll(x.strip), x.scroll), foot)
 }
 
 // blank hides the screen at one tap: somebody came into the room.
@@ -115,8 +114,7 @@ func (x *visitView) draw() {
 		if s.Path != x.at {
 			continue
 		}
-		title := look.Title(s.Label)
-		objects = append(objects, title)
+		objects = append(objects, look.Head(s.Label))
 		if s.Repeat {
 			objects = append(objects, x.instances(s)...)
 		} else {
@@ -177,7 +175,7 @@ func (x *visitView) instances(s present.Step) []fyne.CanvasObject {
 	}
 	node, _ := x.visit.Entry.Node(s.Path)
 	if node.CanAdd {
-		tabs.Add(look.NewTile(container.NewHBox(widget.NewIcon(theme.ContentAddIcon()), widget.NewLabel(a.t("add"))), func() {
+		tabs.Add(look.Choice("＋ "+a.t("add"), false, func() {
 			path, err := x.visit.Add(a.ctx, s.Path)
 			if !a.fail(err) {
 				x.instance = path

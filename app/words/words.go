@@ -89,3 +89,6 @@ func (s *Speaker) Error(err error) (said, hint string) {
 	}
 	return said, hint
 }
+
+// Language is the speaker's language: zh, en.
+func (s *Speaker) Language() string { return s.lang }

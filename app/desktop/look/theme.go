@@ -72,7 +72,7 @@ func (t *Theme) Color(n fyne.ThemeColorName, _ fyne.ThemeVariant) color.Color {
 	case theme.ColorNameForegroundOnPrimary:
 		return Card
 	case theme.ColorNameButton:
-		return Card
+		return color.NRGBA{0xe7, 0xe3, 0xd8, 0xff}
 	case theme.ColorNameInputBackground, theme.ColorNameOverlayBackground, theme.ColorNameMenuBackground:
 		return Card
 	case theme.ColorNameInputBorder:

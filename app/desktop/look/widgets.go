@@ -34,6 +34,11 @@ func Title(s string) *canvas.Text {
 	return t
 }
 
+// Head is a title above labels, in line with their text.
+func Head(s string) fyne.CanvasObject {
+	return container.New(layout.NewCustomPaddedLayout(4, 0, theme.Size(theme.SizeNameInnerPadding), 0), Title(s))
+}
+
 // Caption is small quiet text that wraps.
 func Caption(s string) *widget.Label {
 	l := Text(s)
@@ -226,37 +231,71 @@ func (m *middle) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	return fyne.NewSize(min(s.Width, m.width), s.Height)
 }
 
-// Split puts two parts side by side where there is room, else one above the
-// other; left takes the share of the width.
-func Split(share float32, left, right fyne.CanvasObject) fyne.CanvasObject {
-	return container.New(&split{share}, left, right)
+// Split puts two parts side by side where there is room, left with its share of
+// the width; else one above the other, the first with the share above of the
+// height.
+func Split(share, above float32, left, right fyne.CanvasObject) fyne.CanvasObject {
+	return container.New(&split{share, above}, left, right)
 }
 
 // Wide is the width from which a screen has two columns.
 const Wide = 1000
 
-type split struct{ share float32 }
+type split struct{ share, above float32 }
 
 func (s *split) Layout(o []fyne.CanvasObject, size fyne.Size) {
 	if size.Width < Wide {
-		// Above one another: the first as high as it must be.
-		h := min(o[0].MinSize().Height, size.Height*0.42)
+		// No higher than its content, where that is known.
+		h := size.Height * s.above
+		if scrolled, ok := o[0].(*container.Scroll); ok {
+			h = min(h, scrolled.Content.MinSize().Height+4)
+		}
 		o[0].Move(fyne.NewPos(0, 0))
 		o[0].Resize(fyne.NewSize(size.Width, h))
-		o[1].Move(fyne.NewPos(0, h+8))
-		o[1].Resize(fyne.NewSize(size.Width, size.Height-h-8))
+		o[1].Move(fyne.NewPos(0, h+10))
+		o[1].Resize(fyne.NewSize(size.Width, size.Height-h-10))
 		return
 	}
 	w := size.Width * s.share
 	o[0].Move(fyne.NewPos(0, 0))
-	o[0].Resize(fyne.NewSize(w-8, size.Height))
-	o[1].Move(fyne.NewPos(w+8, 0))
-	o[1].Resize(fyne.NewSize(size.Width-w-8, size.Height))
+	o[0].Resize(fyne.NewSize(w-6, size.Height))
+	o[1].Move(fyne.NewPos(w+6, 0))
+	o[1].Resize(fyne.NewSize(size.Width-w-6, size.Height))
 }
 
 func (s *split) MinSize(o []fyne.CanvasObject) fyne.Size {
 	a, b := o[0].MinSize(), o[1].MinSize()
-	return fyne.NewSize(max(a.Width, b.Width), min(a.Height, 160)+min(b.Height, 160))
+	return fyne.NewSize(max(a.Width, b.Width), min(a.Height, 120)+min(b.Height, 120))
+}
+
+// Strip lays its parts out one below the other where it is narrow, beside each
+// other in rows where it is wide.
+func Strip() fyne.Layout {
+	return &strip{below: layout.NewVBoxLayout(), beside: layout.NewRowWrapLayoutWithCustomPadding(6, 6)}
+}
+
+type strip struct {
+	below, beside fyne.Layout
+	width         float32 // as of the last layout
+}
+
+// stripWide is the width from which a strip has rows.
+const stripWide = 520
+
+func (s *strip) now() fyne.Layout {
+	if s.width < stripWide {
+		return s.below
+	}
+	return s.beside
+}
+
+func (s *strip) Layout(o []fyne.CanvasObject, size fyne.Size) {
+	s.width = size.Width
+	s.now().Layout(o, size)
+}
+
+func (s *strip) MinSize(o []fyne.CanvasObject) fyne.Size {
+	return fyne.NewSize(120, s.now().MinSize(o).Height)
 }
 
 // Small is small quiet text on one line.

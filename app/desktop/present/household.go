@@ -1,6 +1,7 @@
 package present
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -116,8 +117,8 @@ func (s *Session) Household(ctx context.Context, id uuid.UUID, unmasked bool) (*
 	return h, nil
 }
 
-// labels are the questions and choices of the newest home-visit form, so that a
-// code is never shown.
+// labels are the questions and choices of the published forms, by registry property
+// or question, so that a code is never shown.
 type labels struct{ nodes map[string]forms.Node }
 
 func (s *Session) labels(ctx context.Context) labels {
@@ -132,9 +133,12 @@ func (s *Session) labels(ctx context.Context) labels {
 			continue
 		}
 		entry := f.New(forms.Options{Now: s.Office.World.Now, Known: &forms.Known{Members: []map[string]string{{"id": "x", "name": "x"}}}})
+		entry.SetLanguage(s.Say.Language())
+		saved := f.Saved()
 		for _, n := range entry.Nodes() {
-			if old, ok := l.nodes[n.Name]; !ok || len(n.Choices) > len(old.Choices) {
-				l.nodes[n.Name] = n
+			name := cmp.Or(saved[n.Name], n.Name)
+			if old, ok := l.nodes[name]; !ok || len(n.Choices) > len(old.Choices) {
+				l.nodes[name] = n
 			}
 		}
 	}
