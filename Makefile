@@ -28,7 +28,7 @@ test:
 # The app opens on the data of tablet A of the demo; the demo is run first if it
 # has not been. With -tags gles the cold build takes a quarter of the time.
 app: $(APP) $(DATA)/done
-	$(APP) --demo --data $(DATA)/tablet-a
+	LANG=zh_CN.UTF-8 $(APP) --demo --data $(DATA)/tablet-a
 
 $(APP): FORCE
 	@needed="libgl1-mesa-dev libx11-dev libxcursor-dev libxrandr-dev libxinerama-dev libxi-dev libxxf86vm-dev pkg-config gcc libc6-dev"; \

@@ -25,22 +25,8 @@ func fill(t *testing.T, s *present.Session, task tasks.Task, another bool) *visi
 
 func answer(t *testing.T, s *present.Session, v *visit.Visit, task tasks.Task, another bool) {
 	t.Helper()
-	ctx := context.Background()
-	script := sample(t, task).Visit(s.Office.World.Now(), another)
-	for _, a := range script.Answers {
-		if n, ok := v.Entry.Node(a.Path); ok && !n.Relevant {
-			continue
-		}
-		_, err := v.Set(ctx, a.Path, a.Value)
-		require.NoError(t, err)
-	}
-	for i, path := range script.Photos {
-		if n, ok := v.Entry.Node(path); ok && n.Relevant {
-			_, err := v.AddPhoto(ctx, path, bytes.NewReader(yunqi.Photo(uint64(i), 640, 480)))
-			require.NoError(t, err)
-		}
-	}
-	require.Empty(t, v.Entry.Problems())
+	_, err := practice.Fill(context.Background(), v, sample(t, task).Visit(s.Office.World.Now(), another), 1)
+	require.NoError(t, err)
 }
 
 // signOff signs a visit as everybody together.

@@ -86,7 +86,7 @@ func (a *App) taskRow(t present.Task) *look.Tile {
 	var ground color.Color
 	switch {
 	case t.Returned != "":
-		chip = container.NewHBox(look.Chip(a.t("returned"), look.Urgent), chip)
+		chip = container.NewHBox(look.Chip(a.t("returned"), look.Loud), chip)
 		under = t.Address + " · " + a.t("returned_why", t.Returned)
 		ground = look.AlarmBg
 	case t.Draft != uuid.Nil:

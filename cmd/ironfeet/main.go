@@ -29,11 +29,6 @@ func main() {
 		os.Exit(2)
 	}
 	o.TextSize = float32(*size)
-	// The toolkit reads its own words (cancel, open) by the locale.
-	if o.Lang == "zh" {
-		os.Setenv("LANG", "zh_CN.UTF-8")
-		os.Setenv("LC_ALL", "zh_CN.UTF-8")
-	}
 	o.World = world.Real()
 	desktop.New(app.NewWithID("county.ironfeet"), o).Run()
 }

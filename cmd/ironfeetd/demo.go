@@ -149,15 +149,14 @@ type story struct {
 	server  *serverProcess
 	offices []*office.Office
 
-	hall      *office.Office // the county's folder, while no server has it
-	clerk     person
-	listen    string // host:port of the county's server
-	tablets   [2]*tablet
-	town      *office.Office
-	townClerk person
-	shared    uuid.UUID // the household both tablets visit
-	returned  uuid.UUID // a household of tablet A's whose visit is returned
-	stick     string
+	hall     *office.Office // the county's folder, while no server has it
+	clerk    person
+	listen   string // host:port of the county's server
+	tablets  [2]*tablet
+	town     *practice.Node
+	shared   uuid.UUID // the household both tablets visit
+	returned uuid.UUID // a household of tablet A's whose visit is returned
+	stick    string
 }
 
 func (s *story) path(parts ...string) string {

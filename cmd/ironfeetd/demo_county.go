@@ -34,9 +34,8 @@ type person struct {
 
 // A tablet of the story, with the two investigators who carry it.
 type tablet struct {
+	*practice.Node
 	letter   string
-	office   *office.Office
-	people   []person
 	villages []string
 	visits   map[uuid.UUID]uuid.UUID // household -> visit
 	photos   int
@@ -203,15 +202,15 @@ func (s *story) enrolNodes(ctx context.Context) error {
 	}
 	s.tell("county server: process %d on %s", s.server.cmd.Process.Pid, s.server.Address)
 	for i, g := range guests {
-		var people []person
+		n := &practice.Node{}
 		of, err := office.Join(ctx, s.world, s.path(g.Folder), codes[i], func(guest exchange.Guest) (string, error) {
-			people = append(people, person{guest.ID, guest.Name})
+			n.People = append(n.People, guest)
 			return practice.PIN, nil
 		})
 		if err != nil {
 			return err
 		}
-		s.keep(of)
+		n.Office = s.keep(of)
 		rep, err := of.Client().Sync(ctx, nil)
 		if err != nil {
 			return err
@@ -220,9 +219,9 @@ func (s *story) enrolNodes(ctx context.Context) error {
 			return err
 		}
 		if g.Role == trust.Township {
-			s.town, s.townClerk = of, people[0]
+			s.town = n
 		} else {
-			s.tablets[i-1] = &tablet{letter: string(rune('A' + i - 1)), office: of, people: people, villages: g.Scope, visits: map[uuid.UUID]uuid.UUID{}}
+			s.tablets[i-1] = &tablet{Node: n, letter: string(rune('A' + i - 1)), villages: g.Scope, visits: map[uuid.UUID]uuid.UUID{}}
 		}
 	}
 	_, err = office.Join(ctx, s.world, s.path("thief"), codes[0], func(exchange.Guest) (string, error) { return practice.PIN, nil })

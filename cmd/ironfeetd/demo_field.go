@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -11,9 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"ironfeet/app/casework/practice"
 	"ironfeet/app/casework/tasks"
-	"ironfeet/app/casework/visit"
 	"ironfeet/assets/yunqi"
 	"ironfeet/sync/carrier"
 	"ironfeet/sync/merge"
@@ -35,7 +32,7 @@ func (s *story) visitHouseholds(ctx context.Context) error {
 	// village that both tablets serve.
 	both := s.tablets[0].villages[2]
 	var shared uuid.UUID
-	list, err := tasks.List(ctx, s.tablets[0].office.Replica, both, tasks.Open)
+	list, err := tasks.List(ctx, s.tablets[0].Office.Replica, both, tasks.Open)
 	if err != nil {
 		return err
 	}
@@ -59,7 +56,7 @@ func (s *story) visitHouseholds(ctx context.Context) error {
 // round is one tablet's days in the villages.
 func (s *story) round(ctx context.Context, t *tablet, byID map[uuid.UUID]*yunqi.Household) error {
 	began := time.Now()
-	open, err := tasks.List(ctx, t.office.Replica, "", tasks.Open)
+	open, err := tasks.List(ctx, t.Office.Replica, "", tasks.Open)
 	if err != nil {
 		return err
 	}
@@ -73,7 +70,6 @@ func (s *story) round(ctx context.Context, t *tablet, byID map[uuid.UUID]*yunqi.
 			todo = append(todo, task)
 		}
 	}
-	desk := &visit.Desk{Replica: t.office.Replica, World: s.world, Shelf: s.shelf, Worker: t.people[0].id, Name: t.people[0].name}
 	answers := 0
 	for i, task := range todo {
 		h := byID[task.Household]
@@ -81,13 +77,16 @@ func (s *story) round(ctx context.Context, t *tablet, byID map[uuid.UUID]*yunqi.
 		if i == 3 && task.Household != s.shared { // nobody at home
 			script = yunqi.Absent(s.world.Now())
 		}
-		n, err := s.visit(ctx, t, desk, task, h, script)
+		w, err := t.Walk(ctx, s.shelf, task, script, uint64(h.Number)*1000+uint64(t.letter[0])*10)
 		if err != nil {
 			return fmt.Errorf("household %d: %w", h.Number, err)
 		}
-		answers += n
+		t.visits[task.Household] = w.Visit
+		answers += w.Answers
+		t.photos += w.Photos
+		t.bytes += w.Bytes
 	}
-	left, err := t.office.Replica.Drafts(ctx)
+	left, err := t.Office.Replica.Drafts(ctx)
 	if err != nil {
 		return err
 	}
@@ -118,66 +117,6 @@ func pick(open []tasks.Task, kind func(tasks.Task) (yunqi.Kind, bool)) []tasks.T
 	return todo
 }
 
-// visit is one visit, from the first question to the signatures.
-func (s *story) visit(ctx context.Context, t *tablet, desk *visit.Desk, task tasks.Task, h *yunqi.Household, script yunqi.Script) (int, error) {
-	v, err := desk.Start(ctx, task)
-	if err != nil {
-		return 0, err
-	}
-	answers := 0
-	for _, a := range script.Answers {
-		if n, ok := v.Entry.Node(a.Path); ok && !n.Relevant {
-			continue // this household is not asked that
-		}
-		if _, err := v.Set(ctx, a.Path, a.Value); err != nil {
-			return answers, err
-		}
-		answers++
-	}
-	seed := uint64(h.Number)*1000 + uint64(t.letter[0])*10
-	for i, path := range script.Photos {
-		if n, ok := v.Entry.Node(path); !ok || !n.Relevant {
-			continue
-		}
-		p, err := v.AddPhoto(ctx, path, bytes.NewReader(yunqi.Photo(seed+uint64(i), 1280, 960)))
-		if err != nil {
-			return answers, err
-		}
-		t.photos++
-		t.bytes += p.Size
-	}
-	if script.Signer != "" {
-		drawing := yunqi.Signature(seed)
-		if err := v.Sign(ctx, visit.Signature{Mode: visit.Drawn, Signer: script.Signer}, bytes.NewReader(drawing)); err != nil {
-			return answers, err
-		}
-		t.photos++
-		t.bytes += int64(len(drawing))
-	}
-	for _, p := range v.Entry.Problems() {
-		return answers, check(false, "%s: %s %s", p.Path, p.Code, p.Message)
-	}
-	for i, p := range t.people {
-		if i == 1 { // one investigator alone must not do
-			if err := v.Finish(ctx); err == nil {
-				return answers, check(false, "a visit was signed off by one investigator")
-			}
-		}
-		key, err := t.office.Vault.PersonKey(p.id, practice.PIN) // each types the PIN
-		if err != nil {
-			return answers, err
-		}
-		if err := v.Attest(ctx, p.id, key); err != nil {
-			return answers, err
-		}
-	}
-	if err := v.Finish(ctx); err != nil {
-		return answers, err
-	}
-	t.visits[task.Household] = v.ID
-	return answers, nil
-}
-
 // bringHome lets tablet A sync over a link that breaks twice, and tablet B write a
 // stick.
 func (s *story) bringHome(ctx context.Context) error {
@@ -187,7 +126,7 @@ func (s *story) bringHome(ctx context.Context) error {
 		return err
 	}
 	defer bad.Close()
-	client := a.office.Client()
+	client := a.Office.Client()
 	client.World.Dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, network, bad.Addr())
 	}
@@ -199,7 +138,7 @@ func (s *story) bringHome(ctx context.Context) error {
 	}
 	s.tell("tablet A: %d bundles and %d photos up, %s in %.1f s; the link was cut %d times and taken up again %d times",
 		rep.BundlesUp, rep.PhotosUp, bytesText(rep.BytesUp), rep.Took.Seconds(), bad.Cuts(), rep.Resumed)
-	tip, err := a.office.Replica.Tip(ctx, a.office.Replica.Identity().Node)
+	tip, err := a.Office.Replica.Tip(ctx, a.Office.Replica.Identity().Node)
 	if err != nil {
 		return err
 	}
@@ -210,7 +149,7 @@ func (s *story) bringHome(ctx context.Context) error {
 	if err := check(rep.Receipt == tip.Last && rep.PhotosUp == a.photos && rep.Refused == 0, "receipt %d of %d, photos %d of %d", rep.Receipt, tip.Last, rep.PhotosUp, a.photos); err != nil {
 		return err
 	}
-	again, err := a.office.Client().Sync(ctx, nil)
+	again, err := a.Office.Client().Sync(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -223,13 +162,13 @@ func (s *story) bringHome(ctx context.Context) error {
 		return err
 	}
 	s.stick = s.path("stick", "平板B.ironfeet")
-	out, err := b.office.WriteCarrier(ctx, s.stick)
+	out, err := b.Office.WriteCarrier(ctx, s.stick)
 	if err != nil {
 		return err
 	}
 	s.tell("tablet B, never on a network: %s, %d bundles, %d changes, %d photos, %s, sealed and encrypted; control number %s",
 		"平板B.ironfeet", out.Bundles, out.Changes, out.Blobs, bytesText(out.Bytes), out.Six)
-	in, err := s.town.ReadCarrier(ctx, s.stick)
+	in, err := s.town.Office.ReadCarrier(ctx, s.stick)
 	if err != nil {
 		return err
 	}
@@ -237,7 +176,7 @@ func (s *story) bringHome(ctx context.Context) error {
 	if err := check(in.Six == out.Six && in.NewBlobs == b.photos && taken(in, merge.StatusAside) == 0, "%d photos of %d, %d bundles set aside", in.NewBlobs, b.photos, taken(in, merge.StatusAside)); err != nil {
 		return err
 	}
-	twice, err := s.town.ReadCarrier(ctx, s.stick)
+	twice, err := s.town.Office.ReadCarrier(ctx, s.stick)
 	if err != nil {
 		return err
 	}

@@ -25,13 +25,13 @@ import (
 // review lets the township take in tablet A's visits over the network, read every
 // visit beside the registry, and decide.
 func (s *story) review(ctx context.Context) error {
-	rep, err := s.town.Client().Sync(ctx, nil)
+	rep, err := s.town.Office.Client().Sync(ctx, nil)
 	if err != nil {
 		return err
 	}
 	s.tell("township syncs: %d bundles and %d photos down, %d bundles and %d photos of the stick passed on to the county, %s in all",
 		rep.BundlesDown, rep.PhotosDown, rep.BundlesUp, rep.PhotosUp, bytesText(rep.BytesUp+rep.BytesDown))
-	inbox, err := review.Inbox(ctx, s.town.Replica, s.county.TownshipCode)
+	inbox, err := review.Inbox(ctx, s.town.Office.Replica, s.county.TownshipCode)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (s *story) review(ctx context.Context) error {
 	if err := check(len(inbox) == visits && missing == 0, "%d of %d visits in the inbox, %d photos missing", len(inbox), visits, missing); err != nil {
 		return err
 	}
-	reviewer := &review.Reviewer{Replica: s.town.Replica, Shelf: s.shelf, Person: s.townClerk.id, Role: trust.Township, Now: s.world.Now, NewID: s.world.NewID}
+	reviewer := &review.Reviewer{Replica: s.town.Office.Replica, Shelf: s.shelf, Person: s.town.People[0].ID, Role: trust.Township, Now: s.world.Now, NewID: s.world.NewID}
 	accepted, changed := 0, 0
 	for _, w := range inbox {
 		open, err := reviewer.Open(ctx, w.Visit)
@@ -78,7 +78,7 @@ func (s *story) review(ctx context.Context) error {
 	if err := s.settle(ctx, reviewer); err != nil {
 		return err
 	}
-	up, err := s.town.Client().Sync(ctx, nil)
+	up, err := s.town.Office.Client().Sync(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -111,9 +111,9 @@ func (s *story) settle(ctx context.Context, reviewer *review.Reviewer) error {
 		if err := reviewer.Settle(ctx, d, d.Heads[1].Value); err != nil {
 			return err
 		}
-		s.tell("settled by %s: %s", s.townClerk.name, d.Heads[1].Value.Show())
+		s.tell("settled by %s: %s", s.town.People[0].Name, d.Heads[1].Value.Show())
 	}
-	left, err := s.town.Replica.Conflicts(ctx, s.county.TownshipCode)
+	left, err := s.town.Office.Replica.Conflicts(ctx, s.county.TownshipCode)
 	if err != nil {
 		return err
 	}
@@ -240,11 +240,11 @@ func (s *story) comeBack(ctx context.Context) error {
 		return err
 	}
 	a, b := s.tablets[0], s.tablets[1]
-	rep, err := a.office.Client().Sync(ctx, nil)
+	rep, err := a.Office.Client().Sync(ctx, nil)
 	if err != nil {
 		return err
 	}
-	list, err := tasks.List(ctx, a.office.Replica, "", tasks.Open)
+	list, err := tasks.List(ctx, a.Office.Replica, "", tasks.Open)
 	if err != nil {
 		return err
 	}
@@ -254,30 +254,30 @@ func (s *story) comeBack(ctx context.Context) error {
 	}
 	s.tell("tablet A pulls %d bundles: %s is to be visited again until %s: %s", rep.BundlesDown, list[at].Address, list[at].Due, list[at].Returned)
 
-	if _, err := s.town.Client().Sync(ctx, nil); err != nil {
+	if _, err := s.town.Office.Client().Sync(ctx, nil); err != nil {
 		return err
 	}
 	way := s.path("stick", "回程.ironfeet")
-	out, err := s.town.WriteCarrier(ctx, way, b.office.Replica.Identity().Node)
+	out, err := s.town.Office.WriteCarrier(ctx, way, b.Office.Replica.Identity().Node)
 	if err != nil {
 		return err
 	}
-	in, err := b.office.ReadCarrier(ctx, way)
+	in, err := b.Office.ReadCarrier(ctx, way)
 	if err != nil {
 		return err
 	}
-	own := b.office.Replica.Identity().Node
-	tip, err := b.office.Replica.Tip(ctx, own)
+	own := b.Office.Replica.Identity().Node
+	tip, err := b.Office.Replica.Tip(ctx, own)
 	if err != nil {
 		return err
 	}
-	covered, _, err := b.office.Replica.Receipt(ctx, own)
+	covered, _, err := b.Office.Replica.Receipt(ctx, own)
 	if err != nil {
 		return err
 	}
 	accepted := 0
 	for _, v := range b.visits {
-		if state, _, err := review.StateOf(ctx, b.office.Replica, v); err == nil && state == review.Accepted {
+		if state, _, err := review.StateOf(ctx, b.Office.Replica, v); err == nil && state == review.Accepted {
 			accepted++
 		}
 	}
@@ -302,7 +302,7 @@ func (s *story) sameEverywhere(ctx context.Context) error {
 	}
 	s.keep(of)
 	findings := 0
-	for _, o := range []*office.Office{of, s.town, s.tablets[0].office, s.tablets[1].office} {
+	for _, o := range []*office.Office{of, s.town.Office, s.tablets[0].Office, s.tablets[1].Office} {
 		list, err := o.Replica.Check(ctx)
 		if err != nil {
 			return err
@@ -319,7 +319,7 @@ func (s *story) sameEverywhere(ctx context.Context) error {
 			return err
 		}
 		for _, e := range list {
-			other, err := s.town.Replica.Entity(ctx, e.ID)
+			other, err := s.town.Office.Replica.Entity(ctx, e.ID)
 			if err != nil {
 				return err
 			}

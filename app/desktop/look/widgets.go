@@ -57,6 +57,7 @@ var (
 	Urgent = Tone{Alarm, AlarmBg}
 	Notice = Tone{Warn, WarnBg}
 	Done   = Tone{Good, GoodBg}
+	Loud   = Tone{Card, Alarm}
 )
 
 // Chip is a short word on a coloured ground.

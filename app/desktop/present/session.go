@@ -113,11 +113,13 @@ func (s *Session) Link(ctx context.Context) (Link, error) {
 	if l.Receipted, _, err = r.Receipt(ctx, own); err != nil {
 		return l, err
 	}
-	missing, err := r.MissingBlobs(ctx)
-	if err != nil {
-		return l, err
+	if s.Role != trust.Worker { // a tablet needs its own photos only
+		missing, err := r.MissingBlobs(ctx)
+		if err != nil {
+			return l, err
+		}
+		l.PhotosMissing = len(missing)
 	}
-	l.PhotosMissing = len(missing)
 	drafts, err := r.Drafts(ctx)
 	l.Drafts = len(drafts)
 	return l, err
