@@ -114,6 +114,15 @@ func (c *County) Close() error {
 	return err
 }
 
+// StopCounty ends the server and closes the county's folder, so that another
+// process can have it.
+func (c *County) StopCounty() error {
+	if err := c.http.Close(); err != nil {
+		return err
+	}
+	return c.Office.Close()
+}
+
 // SetUp makes a practice county below dir with so many households, each with a
 // visit task, and lets the guests of these folders enrol (none: all three).
 func SetUp(ctx context.Context, w world.World, dir string, households int, folders ...string) (c *County, err error) {
