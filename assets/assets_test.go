@@ -3,6 +3,7 @@ package assets_test
 import (
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"text/template"
 
@@ -12,11 +13,18 @@ import (
 )
 
 func TestEveryLanguageSaysTheSameThings(t *testing.T) {
-	want := slices.Sorted(maps.Keys(assets.Catalogue(assets.Languages[0])))
+	// The English of what is wrong with a workbook stands beside the code that finds
+	// it (forms/xlsform, forms/standards).
+	keys := func(catalogue map[string]string) []string {
+		return slices.DeleteFunc(slices.Sorted(maps.Keys(catalogue)), func(key string) bool {
+			return strings.HasPrefix(key, "standards.") || strings.HasPrefix(key, "form.")
+		})
+	}
+	want := keys(assets.Catalogue(assets.Languages[0]))
 	require.NotEmpty(t, want)
 	for _, lang := range assets.Languages {
 		catalogue := assets.Catalogue(lang)
-		require.Equal(t, want, slices.Sorted(maps.Keys(catalogue)), lang)
+		require.Equal(t, want, keys(catalogue), lang)
 		for key, text := range catalogue {
 			_, err := template.New(key).Parse(text)
 			require.NoError(t, err, "%s: %s", lang, key)

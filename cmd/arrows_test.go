@@ -17,6 +17,7 @@ var rooms = []string{
 	"app/console",
 	"app/export",
 	"app/compare",
+	"app/practice",
 	"app/words",
 	"app/casework",
 	"sync",

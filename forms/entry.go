@@ -60,7 +60,7 @@ func (e *PathError) Error() string {
 }
 
 // Code is the key of the sentence.
-func (e *PathError) Code() string { return "form.path_" + e.Why }
+func (e *PathError) Code() string { return "entry." + e.Why }
 
 // maxAnswer bounds one answer, in bytes.
 const maxAnswer = 64 << 10

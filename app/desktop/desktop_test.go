@@ -15,10 +15,10 @@ import (
 	"fyne.io/fyne/v2/widget"
 	"github.com/stretchr/testify/require"
 
-	"ironfeet/app/casework/practice"
 	"ironfeet/app/casework/tasks"
 	"ironfeet/app/desktop/look"
 	"ironfeet/app/desktop/present"
+	"ironfeet/app/practice"
 	"ironfeet/app/words"
 	"ironfeet/assets/yunqi"
 	"ironfeet/store/world"

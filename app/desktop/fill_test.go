@@ -7,10 +7,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"ironfeet/app/casework/practice"
 	"ironfeet/app/casework/tasks"
 	"ironfeet/app/casework/visit"
 	"ironfeet/app/desktop/present"
+	"ironfeet/app/practice"
 	"ironfeet/assets/yunqi"
 )
 

@@ -9,9 +9,9 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"ironfeet/app/casework/office"
-	"ironfeet/app/casework/practice"
 	"ironfeet/app/desktop/look"
 	"ironfeet/app/desktop/present"
+	"ironfeet/app/practice"
 	"ironfeet/store/vault"
 	"ironfeet/sync/exchange"
 )

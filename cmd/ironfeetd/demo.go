@@ -12,8 +12,8 @@ import (
 	"github.com/google/uuid"
 
 	"ironfeet/app/casework/office"
-	"ironfeet/app/casework/practice"
 	"ironfeet/app/casework/publish"
+	"ironfeet/app/practice"
 	"ironfeet/assets/yunqi"
 	"ironfeet/store/world"
 )

@@ -15,10 +15,10 @@ import (
 	"github.com/google/uuid"
 
 	"ironfeet/app/casework/office"
-	"ironfeet/app/casework/practice"
 	"ironfeet/app/casework/publish"
 	"ironfeet/app/casework/tasks"
 	"ironfeet/app/compare"
+	"ironfeet/app/practice"
 	"ironfeet/assets/yunqi"
 	"ironfeet/store"
 	"ironfeet/store/world"

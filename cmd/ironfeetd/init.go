@@ -7,6 +7,7 @@ import (
 
 	"ironfeet/app/casework/office"
 	"ironfeet/app/casework/publish"
+	"ironfeet/app/words"
 	"ironfeet/forms/xlsform"
 	"ironfeet/store/world"
 	"ironfeet/sync/trust"
@@ -44,24 +45,29 @@ func (c *InitCmd) Run(o *Output) error {
 // report prints what is wrong with a workbook, cell by cell.
 func report(o *Output, file string, r xlsform.Report) {
 	for _, p := range r.Errors {
-		fmt.Fprintf(o.Err, "%s: error: %s\n", file, said(p))
+		fmt.Fprintf(o.Err, "%s: error: %s\n", file, said(o, p))
 	}
 	for _, p := range r.Warnings {
-		fmt.Fprintf(o.Err, "%s: warning: %s\n", file, said(p))
+		fmt.Fprintf(o.Err, "%s: warning: %s\n", file, said(o, p))
 	}
 }
 
-func said(p xlsform.Problem) string {
-	s := p.Message
-	if p.Cell != "" {
-		s = p.Sheet + "!" + p.Cell + ": " + s
-	} else if p.Sheet != "" {
-		s = p.Sheet + ": " + s
+// said is one problem of a workbook: where, what, and what to do next.
+func said(o *Output, p xlsform.Problem) string {
+	message, hint := p.Message, p.Hint
+	if say := words.In(o.Lang); say.Has(p.Code) {
+		message, hint = say.Say(p.Code, p), ""
+		if say.Has(p.Code + ".hint") {
+			hint = say.Say(p.Code+".hint", p)
+		}
 	}
-	if p.Hint != "" {
-		s += " (" + p.Hint + ")"
+	if place := p.Place(); place != "" {
+		message = place + ": " + message
 	}
-	return s
+	if hint != "" {
+		message += " (" + hint + ")"
+	}
+	return message
 }
 
 // FormPublishCmd publishes a form to every tablet of the county.

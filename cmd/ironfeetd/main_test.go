@@ -15,9 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ironfeet/app/casework/office"
-	"ironfeet/app/casework/practice"
 	"ironfeet/app/casework/publish"
 	"ironfeet/app/casework/tasks"
+	"ironfeet/app/practice"
 	"ironfeet/assets/yunqi"
 	"ironfeet/store"
 	"ironfeet/store/world"

@@ -1,4 +1,4 @@
-package office_test
+package practice_test
 
 import (
 	"bytes"
@@ -20,9 +20,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ironfeet/app/casework/office"
-	"ironfeet/app/casework/practice"
 	"ironfeet/app/casework/publish"
 	"ironfeet/app/casework/tasks"
+	"ironfeet/app/practice"
 	"ironfeet/assets/yunqi"
 	"ironfeet/store"
 	"ironfeet/store/vault"
