@@ -172,10 +172,16 @@ func (l *List) rows(rows []Row, head Row, s Source, today time.Time) {
 	}
 }
 
-// totals says whether a row adds up others or signs the list: no identity number,
-// and a word for it in the first cells.
+// totals says whether a row adds up others or signs the list: nothing like an
+// identity number (a count may stand there), and a word for it in the first cells.
 func totals(r Row, id Cell) bool {
-	if strings.ContainsAny(id.Text, "0123456789") {
+	digits := 0
+	for _, c := range id.Text {
+		if unicode.IsDigit(c) {
+			digits++
+		}
+	}
+	if digits >= 10 {
 		return false
 	}
 	for _, c := range r.Cells[:min(len(r.Cells), 3)] {
