@@ -242,13 +242,14 @@ func Source(a Ast) string {
 	case *Call:
 		return a.Name + "(" + list(a.Args) + ")"
 	case *Binary:
-		side := func(s Ast) string {
-			if b, ok := s.(*Binary); ok && binds(b.Op) < binds(a.Op) {
+		// Operations of one rank are read from the left.
+		side := func(s Ast, least int) string {
+			if b, ok := s.(*Binary); ok && binds(b.Op) < least {
 				return "(" + Source(s) + ")"
 			}
 			return Source(s)
 		}
-		return side(a.L) + " " + a.Op + " " + side(a.R)
+		return side(a.L, binds(a.Op)) + " " + a.Op + " " + side(a.R, binds(a.Op)+1)
 	case *Filtered:
 		return "(" + Source(a.Of) + ")" + predicates(a.Predicates)
 	case *Path:
