@@ -221,6 +221,6 @@ func (s *story) end() {
 	s.tell("township  %s", s.path("township"))
 	s.tell("tablets   %s, %s", s.path("tablet-a"), s.path("tablet-b"))
 	s.tell("exports   %s", s.path("exports"))
-	s.tell("open the app on tablet A:   make app      or: ironfeet --demo --data %s   (PIN %s)", s.path("tablet-a"), practice.PIN)
-	s.tell("start the county's server:  make serve    or: ironfeetd serve --data %s --listen 127.0.0.1:8642", s.path("county"))
+	s.tell("open the app on tablet A:   make app DATA=%s      or: ironfeet --demo --data %s   (PIN %s)", s.dir, s.path("tablet-a"), practice.PIN)
+	s.tell("start the county's server:  make serve DATA=%s    or: ironfeetd serve --data %s --listen 127.0.0.1:8642", s.dir, s.path("county"))
 }

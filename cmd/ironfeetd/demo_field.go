@@ -142,7 +142,7 @@ func (s *story) bringHome(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.tell("the county's receipt covers all %d changes of tablet A; %d photos wait", tip.Last, rep.Waiting)
+	s.tell("the county's receipt covers all %d changes of tablet A", tip.Last)
 	if err := check(bad.Cuts() == 2 && rep.Resumed >= 2, "the link was cut %d times, taken up %d times", bad.Cuts(), rep.Resumed); err != nil {
 		return err
 	}

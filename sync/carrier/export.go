@@ -155,13 +155,17 @@ func (e *export) raws(ctx context.Context) iter.Seq2[[]byte, error] {
 }
 
 // blobs are the files that the bundles with a body name and this replica holds,
-// each once.
+// each once, if anybody needs them: a tablet needs no photos of others, and nobody
+// its own back.
 func (e *export) blobs(ctx context.Context) ([]store.BlobRef, error) {
 	var list []store.BlobRef
 	seen := map[store.Digest]bool{}
 	for b, err := range e.bundles(ctx) {
 		if err != nil {
 			return nil, err
+		}
+		if !slices.ContainsFunc(e.to, func(c trust.Certificate) bool { return c.Subject != b.Node && c.Role != trust.Worker }) {
+			continue
 		}
 		if err := bundle.Decode(&b); err != nil {
 			return nil, fmt.Errorf("read the log: %w", err)
