@@ -120,8 +120,10 @@ func TestEvidence(t *testing.T) { // invariant 3
 
 	// Entries left out, added or exchanged, in an otherwise sound archive.
 	for name, alter := range map[string]func(name string, data []byte) (string, []byte, bool){
-		"a photo is left out":       func(n string, d []byte) (string, []byte, bool) { return n, d, !strings.HasPrefix(n, "blobs/") },
-		"an attestation is missing": func(n string, d []byte) (string, []byte, bool) { return n, d, !strings.HasSuffix(n, "attestation-2.cose") },
+		"a photo is left out": func(n string, d []byte) (string, []byte, bool) { return n, d, !strings.HasPrefix(n, "blobs/") },
+		"an attestation is missing": func(n string, d []byte) (string, []byte, bool) {
+			return n, d, !strings.HasSuffix(n, "attestation-2.cose")
+		},
 		"a record reads otherwise": func(n string, d []byte) (string, []byte, bool) {
 			return n, bytes.ReplaceAll(d, []byte("completed"), []byte("Completed")), true
 		},
