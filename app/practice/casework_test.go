@@ -178,6 +178,53 @@ func TestReviewing(t *testing.T) { // design.md §3, invariant 4
 	require.Error(t, rv.Return(ctx, open, time.Now(), review.Fault{Text: "x"}), "and not taken back")
 }
 
+// TestAReturnedVisitIsTakenUpWhereItEnded: the worker corrects what was asked for,
+// and signs anew.
+func TestAReturnedVisitIsTakenUpWhereItEnded(t *testing.T) {
+	c := setUp(t, "township", "tablet-a")
+	n, v, task := filled(t, c)
+	require.NoError(t, n.SignOff(ctx, v, "户主", 3, &practice.Walked{}))
+	town := c.Nodes["township"]
+	both := func() {
+		for _, node := range []*practice.Node{n, town, n} {
+			_, err := node.Office.Client().Sync(ctx, nil)
+			require.NoError(t, err)
+		}
+	}
+	both()
+	rv := &review.Reviewer{Replica: town.Office.Replica, Shelf: &publish.Shelf{}, Person: town.People[0].ID, Role: trust.Township, Now: time.Now, NewID: world.Real().NewID}
+	open, err := rv.Open(ctx, v.ID)
+	require.NoError(t, err)
+	require.NoError(t, rv.Return(ctx, open, time.Now().AddDate(0, 0, 5), review.Fault{Text: "请补拍"}))
+	both()
+	again, err := tasks.Get(ctx, n.Office.Replica, task.ID)
+	require.NoError(t, err)
+	require.Equal(t, tasks.Open, again.State)
+	require.Equal(t, "请补拍", again.Returned)
+
+	fresh, err := n.Desk(&publish.Shelf{}).Start(ctx, again)
+	require.NoError(t, err)
+	require.Empty(t, fresh.Lost)
+	require.Empty(t, fresh.Entry.Problems(), "every answer is there again")
+	require.Equal(t, len(v.Photos()), len(fresh.Photos()))
+	require.Empty(t, fresh.Attested())
+	require.Equal(t, "visit.signature_missing visit.investigators_missing", codes(fresh.WhyNotFinish()))
+	resumed, err := n.Desk(&publish.Shelf{}).Resume(ctx, fresh.ID)
+	require.NoError(t, err)
+	require.Empty(t, resumed.Entry.Problems(), "and durable")
+	_, err = resumed.AddPhoto(ctx, "/housing/photo_room", bytes.NewReader(yunqi.Photo(99, 640, 480)))
+	require.NoError(t, err)
+	require.NoError(t, n.SignOff(ctx, resumed, "户主", 4, &practice.Walked{}))
+	both()
+	inbox, err := review.Inbox(ctx, town.Office.Replica, c.Sample.Code)
+	require.NoError(t, err)
+	require.Len(t, inbox, 1)
+	require.Equal(t, resumed.ID, inbox[0].Visit)
+	state, _, err := review.StateOf(ctx, town.Office.Replica, v.ID)
+	require.NoError(t, err)
+	require.Equal(t, review.Returned, state, "the returned one stays as it was")
+}
+
 func TestDetermining(t *testing.T) { // invariant 6
 	c := setUp(t, "township", "tablet-a")
 	n, v, _ := filled(t, c)

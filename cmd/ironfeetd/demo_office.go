@@ -17,6 +17,8 @@ import (
 	"ironfeet/app/casework/office"
 	"ironfeet/app/casework/review"
 	"ironfeet/app/casework/tasks"
+	"ironfeet/app/practice"
+	"ironfeet/assets/yunqi"
 	"ironfeet/forms/standards"
 	"ironfeet/store"
 	"ironfeet/sync/trust"
@@ -254,7 +256,17 @@ func (s *story) comeBack(ctx context.Context) error {
 	}
 	s.tell("tablet A pulls %d bundles: %s is to be visited again until %s: %s", rep.BundlesDown, list[at].Address, list[at].Due, list[at].Returned)
 
+	if err := s.correct(ctx, a, list[at]); err != nil {
+		return err
+	}
 	if _, err := s.town.Office.Client().Sync(ctx, nil); err != nil {
+		return err
+	}
+	again, err := review.Inbox(ctx, s.town.Office.Replica, s.county.TownshipCode)
+	if err != nil {
+		return err
+	}
+	if err := check(len(again) == 1 && again[0].Household == s.returned, "%d visits wait, want the corrected one", len(again)); err != nil {
 		return err
 	}
 	way := s.path("stick", "回程.ironfeet")
@@ -291,6 +303,32 @@ func (s *story) comeBack(ctx context.Context) error {
 	}
 	s.server = nil
 	return s.sameEverywhere(ctx)
+}
+
+// correct goes back to the door: the returned visit is taken up where it ended, the
+// photo taken again, everything signed anew, and sent.
+func (s *story) correct(ctx context.Context, a *tablet, task tasks.Task) error {
+	v, err := a.Desk(s.shelf).Start(ctx, task)
+	if err != nil {
+		return err
+	}
+	kept := len(v.Entry.Answers())
+	if err := check(len(v.Lost) == 0 && len(v.Entry.Problems()) == 0, "the returned visit's answers are not all there: %v", v.Lost); err != nil {
+		return err
+	}
+	if _, err := v.AddPhoto(ctx, "/housing/photo_room", bytes.NewReader(yunqi.Photo(uint64(kept), 1280, 960))); err != nil {
+		return err
+	}
+	if err := a.SignOff(ctx, v, v.Page.Household.Text("name"), uint64(kept), &practice.Walked{}); err != nil {
+		return err
+	}
+	rep, err := a.Office.Client().Sync(ctx, nil)
+	if err != nil {
+		return err
+	}
+	s.tell("tablet A goes again: its %d answers are there, one photo is taken anew, both sign; %d bundle and %d pictures go to the county, and wait in the township's inbox",
+		kept, rep.BundlesUp, rep.PhotosUp)
+	return check(rep.PhotosUp == 2, "%d pictures went up, want the photo and the signature", rep.PhotosUp)
 }
 
 // sameEverywhere compares, field by field, what the township and the county know

@@ -98,11 +98,49 @@ func (d *Desk) Start(ctx context.Context, task tasks.Task) (*Visit, error) {
 		return nil, err
 	}
 	v.draft.Version = v.Entry.Form().Version()
+	if task.Returned != "" {
+		if err := v.takeUp(ctx); err != nil {
+			return nil, err
+		}
+	}
 	v.draft.Extra = v.packed()
 	if err := d.Replica.StartDraft(ctx, v.draft); err != nil {
 		return nil, err
 	}
 	return v, nil
+}
+
+// takeUp begins a correction where the returned visit ended: its answers, and the
+// photos that are still here. All of it is signed anew; the returned visit stays as
+// it was (domain.md §2, record states).
+func (v *Visit) takeUp(ctx context.Context) error {
+	for _, e := range v.Page.Visits { // newest first
+		old, err := FromEntity(e)
+		if err != nil || old.Content.Task != v.Task.ID || old.Record.Form != v.Entry.Form().ID() {
+			continue
+		}
+		answers := map[string]string{}
+		for _, a := range old.Record.Answers {
+			answers[a.Path] = a.Value
+		}
+		photos := map[string]Photo{}
+		for _, p := range old.Content.Photos {
+			has, err := v.desk.Replica.HasBlob(ctx, p.Digest)
+			if err != nil {
+				return err
+			}
+			if has {
+				photos[p.Path] = p
+			} else {
+				delete(answers, p.Path)
+			}
+		}
+		v.Lost = v.Entry.Restore(answers)
+		v.extra.Photos = photos
+		v.draft.Answers = v.Entry.Answers()
+		return nil
+	}
+	return nil
 }
 
 // Resume opens a draft where it was left; "last time" values are those of today's
