@@ -199,13 +199,87 @@ func (c *compiler) parse(f *field, src xlsform.Source, r role) *expr.Expr {
 		c.problem(src, "form.constant_text", src.Text, "", "", false)
 		return nil
 	}
+	c.words(f, e, src)
 	w := &reader{c: c, f: f, src: src}
 	w.read(e.Root, f, false)
+	if w.foreign {
+		return instead(r)
+	}
 	c.reads[f][r] = append(c.reads[f][r], w.found...)
+	if r == roleValue && f.item.Calculation == src && selfish(f, e.Root, w.found) {
+		w.fault("form.cycle", f.item.Name+" → "+f.item.Name, "", "")
+	}
 	if !w.ok() {
 		return nil
 	}
 	return e
+}
+
+// words reads TRUE, FALSE and null, which authors write where no question has that
+// name, as what they mean.
+func (c *compiler) words(f *field, e *expr.Expr, src xlsform.Source) {
+	e.Replace(func(a expr.Ast) expr.Ast {
+		p, ok := a.(*expr.Path)
+		if !ok || p.From != nil || p.Absolute || len(p.Steps) != 1 || p.Steps[0].Axis != expr.Child || len(p.Steps[0].Predicates) > 0 {
+			return nil
+		}
+		word := p.Steps[0].Name
+		if len(c.form.byName[word]) > 0 || src == f.item.ChoiceFilter {
+			return nil
+		}
+		var meant expr.Ast
+		var near string
+		switch strings.ToLower(word) {
+		case "true", "false":
+			near = strings.ToLower(word) + "()"
+			meant = &expr.Call{Name: strings.ToLower(word)}
+		case "null":
+			near = "''"
+			meant = &expr.String{}
+		default:
+			return nil
+		}
+		c.problem(src, "form.word_as", word, near, "", false)
+		return meant
+	})
+}
+
+// instead is what stands in for an expression that only another platform can
+// evaluate: no condition, a blank value.
+func instead(r role) *expr.Expr {
+	if r != roleValue {
+		return nil
+	}
+	return &expr.Expr{Src: "''", Root: &expr.String{}}
+}
+
+// selfish says whether a calculation reads its own value by name. once(${x}) and .
+// are the value so far, which is meant.
+func selfish(f *field, root expr.Ast, found []dependency) bool {
+	if !slices.ContainsFunc(found, func(d dependency) bool { return d.on == f }) {
+		return false
+	}
+	self := false
+	expr.Walk(root, func(a expr.Ast) bool {
+		if call, ok := a.(*expr.Call); ok && (call.Name == "once" || call.Name == "indexed-repeat") {
+			return false
+		}
+		if r, ok := a.(*expr.Ref); ok && !r.LastSaved && r.Name == f.item.Name {
+			self = true
+		}
+		return true
+	})
+	return self
+}
+
+// foreign are functions that only another platform's app can answer.
+var foreign = map[string]bool{
+	"phone-call-log": true, "phone-call-duration": true, "collect-is-phone-app": true, "plug-in-metadata": true, "short-geopoint": true,
+	"sms-log": true, "rank-value": true, "enumerator": true, "bearing": true, "pedometer": true, "linebreak": true,
+}
+
+func isForeign(name string) bool {
+	return foreign[name] || strings.HasPrefix(name, "cht:") || strings.HasPrefix(name, "oc:")
 }
 
 // resolve finds the field ${name} means from f: the nearest, where several have
@@ -293,6 +367,8 @@ type reader struct {
 	src   xlsform.Source
 	found []dependency
 	bad   bool
+
+	foreign bool // a function of another platform: the expression is not used
 }
 
 func (w *reader) ok() bool { return !w.bad }
@@ -340,6 +416,9 @@ func (w *reader) read(a expr.Ast, at *field, wide bool) {
 func (w *reader) call(a *expr.Call, at *field, wide bool) {
 	known, fits, want := expr.Known(a.Name, len(a.Args))
 	switch {
+	case !known && isForeign(a.Name):
+		w.foreign = true
+		w.c.problem(w.src, "form.foreign_function", a.Name+"()", "", "", false)
 	case !known:
 		w.fault("form.unknown_function", a.Name+"()", xlsform.Nearest(a.Name, expr.Functions()), "")
 	case !fits:

@@ -24,9 +24,10 @@ type Entry struct {
 	env   expr.Env
 	begun time.Time
 
-	queue   queue
-	changed []*node // since the last Set, each once
-	faults  []fault // expressions that failed; the first of each
+	queue    queue
+	recounts int     // in the present run
+	changed  []*node // since the last Set, each once
+	faults   []fault // expressions that failed; the first of each
 }
 
 // A fault is an expression that failed while it was evaluated.
@@ -562,3 +563,6 @@ func (e *Entry) renamed(path string) string {
 
 // errNotNumber is the reason inside a fault of a repeat's count.
 var errNotNumber = errors.New("the number of repetitions is not a number")
+
+// errRestless is the reason inside a fault of a count that does not come to rest.
+var errRestless = errors.New("the number of repetitions does not come to rest: it depends on itself")

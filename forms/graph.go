@@ -46,6 +46,7 @@ func (c *compiler) order() {
 	form.cells = make([]cell, n)
 	after := make([][]int32, n)
 	waits := make([]int, n)
+	counts := map[[2]int]bool{} // links into a repeat's count
 	id := func(f *field, r role) int { return f.index*int(roles) + int(r) }
 	link := func(from, to int) {
 		after[from] = append(after[from], int32(to))
@@ -73,6 +74,9 @@ func (c *compiler) order() {
 					continue
 				}
 				link(id(d.on, roleValue), id(f, r))
+				if f.repeat() && r == roleValue {
+					counts[[2]int{id(d.on, roleValue), id(f, r)}] = true
+				}
 				depth := 0
 				if !d.wide {
 					depth = sharedRepeats(f, d.on)
@@ -87,6 +91,7 @@ func (c *compiler) order() {
 			}
 		}
 	}
+	c.growing(after, waits, counts)
 	var ready []int
 	for i := range n {
 		if waits[i] == 0 {
@@ -108,6 +113,44 @@ func (c *compiler) order() {
 	if int(place) < n {
 		c.ring(after, waits)
 	}
+}
+
+// growing takes the count out of the order where a repeat grows by the answers
+// inside it (“is there another member?” and a count of the yeses): it is worked
+// out again whenever those answers change, and each new instance begins blank, so
+// it comes to rest.
+func (c *compiler) growing(after [][]int32, waits []int, counts map[[2]int]bool) {
+	for link := range counts {
+		if !reaches(after, link[1], link[0]) {
+			continue
+		}
+		from, to := link[0], link[1]
+		if i := slices.Index(after[from], int32(to)); i >= 0 {
+			after[from] = slices.Delete(after[from], i, i+1)
+			waits[to]--
+			f := c.form.fields[to/int(roles)]
+			c.problem(f.item.RepeatCount, "form.growing_repeat", f.item.Name, "", "", false)
+		}
+	}
+}
+
+// reaches says whether a way leads from one cell to another.
+func reaches(after [][]int32, from, to int) bool {
+	seen := map[int]bool{from: true}
+	for todo := []int{from}; len(todo) > 0; {
+		i := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if i == to {
+			return true
+		}
+		for _, j := range after[i] {
+			if !seen[int(j)] {
+				seen[int(j)] = true
+				todo = append(todo, int(j))
+			}
+		}
+	}
+	return false
 }
 
 // ring finds one cycle among the cells that could not be ordered and prints it.

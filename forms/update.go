@@ -141,6 +141,7 @@ func (e *Entry) reshaped(repeat *node) {
 
 // run works the queue off in the order of the graph.
 func (e *Entry) run() {
+	e.recounts = 0
 	for len(e.queue) > 0 {
 		t := heap.Pop(&e.queue).(task)
 		t.node.queued &^= 1 << t.role
@@ -313,6 +314,12 @@ func (e *Entry) recount(n *node) {
 		want = int(min(max(f, 0), MaxInstances))
 	}
 	if want == len(n.kids) {
+		return
+	}
+	// A repeat that grows by its own answers comes to rest, unless its count goes
+	// to and fro.
+	if e.recounts++; e.recounts > 4*MaxInstances {
+		e.fault(n.field, n.field.item.RepeatCount, errRestless)
 		return
 	}
 	for len(n.kids) > want {

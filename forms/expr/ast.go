@@ -81,6 +81,42 @@ func (*Binary) ast()   {}
 func (*Minus) ast()    {}
 func (*Filtered) ast() {}
 
+// Replace puts another node in the place of every node for which f returns one.
+func (e *Expr) Replace(f func(Ast) Ast) {
+	var in func(a Ast) Ast
+	list := func(args []Ast) {
+		for i := range args {
+			args[i] = in(args[i])
+		}
+	}
+	in = func(a Ast) Ast {
+		if a == nil {
+			return nil
+		}
+		if other := f(a); other != nil {
+			return other
+		}
+		switch a := a.(type) {
+		case *Path:
+			a.From = in(a.From)
+			for _, s := range a.Steps {
+				list(s.Predicates)
+			}
+		case *Call:
+			list(a.Args)
+		case *Binary:
+			a.L, a.R = in(a.L), in(a.R)
+		case *Minus:
+			a.Of = in(a.Of)
+		case *Filtered:
+			a.Of = in(a.Of)
+			list(a.Predicates)
+		}
+		return a
+	}
+	e.Root = in(e.Root)
+}
+
 // Walk calls visit for every node of the tree, parents first. Where visit
 // returns false, what lies below is passed over.
 func Walk(a Ast, visit func(Ast) bool) {

@@ -52,7 +52,8 @@ func TestWhatExpressionsMean(t *testing.T) {
 		{"min(3, 1, 2)", "1"}, {"max(3, 1, 2)", "3"}, {"regex('13812345678', '^1[0-9]{10}$')", "true"},
 		{"date('2024-03-01') - date(${d})", "1"}, {"format-date(${d}, '%Y/%m/%d')", "2024/02/29"}, {"today() > ${d}", "true"}, {"format-date(today(), '%Y-%m-%d')", "2026-03-10"},
 		{"decimal-date-time('1970-01-02')", "1"}, {"string(true())", "true"}, {"boolean('')", "false"}, {"boolean(${a})", "true"}, {"translate('abc', 'ab', 'xy')", "xyc"},
-		{"once('x')", "x"}, {"pi() > 3.14 and pi() < 3.15", "true"}, {"lower-case('AbC')", "abc"}, {"upper-case('AbC')", "ABC"},
+		{"once('x')", "x"}, {"pi() > 3.14 and pi() < 3.15", "true"}, {"count-items('|', 'a|b|c')", "3"}, {"count-items(',', '')", "0"}, {"item-index('|', 'a|b|c', 'b')", "1"}, {"item-present('|', 'a|b', 'c')", "false"}, {"item-at('|', 'a|b|c', 2)", "c"},
+		{"lower-case('AbC')", "abc"}, {"upper-case('AbC')", "ABC"},
 	} {
 		t.Run(c.src, func(t *testing.T) {
 			got, err := eval(t, c.src, values)

@@ -161,14 +161,24 @@ func init() {
 		"pulldata":       {4, 4, pulldata, nil},
 		"randomize":      {1, 2, func(env *Env, a []Value) (Value, error) { return env.randomize(a), nil }, nil},
 		"item-at":        {3, 3, plain(func(a []Value) Value { return Str(at(split(text(a, 1), text(a, 0)), a[2].Number())) }), nil},
-		"index":          {0, 1, position, nil},
-		"de-duplicate":   {2, 2, plain(deDuplicate), nil},
-		"rank-index":     {2, 2, plain(func(a []Value) Value { return Num(float64(rank(a))) }), nil},
-		"count-if":       {2, 2, nil, aggregateIf(func(n []Value, _ string) Value { return Num(float64(len(n))) }, 0)},
-		"sum-if":         {2, 2, nil, aggregateIf(func(n []Value, _ string) Value { return fold(n, 0, func(x, y float64) float64 { return x + y }) }, 0)},
-		"min-if":         {2, 2, nil, aggregateIf(func(n []Value, _ string) Value { return fold(n, math.NaN(), math.Min) }, 0)},
-		"max-if":         {2, 2, nil, aggregateIf(func(n []Value, _ string) Value { return fold(n, math.NaN(), math.Max) }, 0)},
-		"join-if":        {3, 3, nil, aggregateIf(func(n []Value, sep string) Value { return Str(strings.Join(all(n), sep)) }, 1)},
+		"item-index":     {3, 3, plain(func(a []Value) Value { return Num(float64(slices.Index(split(text(a, 1), text(a, 0)), text(a, 2)))) }), nil},
+		"item-present": {3, 3, plain(func(a []Value) Value {
+			return Boolean(slices.Contains(split(text(a, 1), text(a, 0)), text(a, 2)))
+		}), nil},
+		"count-items": {2, 2, plain(func(a []Value) Value {
+			if text(a, 1) == "" {
+				return Num(0)
+			}
+			return Num(float64(len(split(text(a, 1), text(a, 0)))))
+		}), nil},
+		"index":        {0, 1, position, nil},
+		"de-duplicate": {2, 2, plain(deDuplicate), nil},
+		"rank-index":   {2, 2, plain(func(a []Value) Value { return Num(float64(rank(a))) }), nil},
+		"count-if":     {2, 2, nil, aggregateIf(func(n []Value, _ string) Value { return Num(float64(len(n))) }, 0)},
+		"sum-if":       {2, 2, nil, aggregateIf(func(n []Value, _ string) Value { return fold(n, 0, func(x, y float64) float64 { return x + y }) }, 0)},
+		"min-if":       {2, 2, nil, aggregateIf(func(n []Value, _ string) Value { return fold(n, math.NaN(), math.Min) }, 0)},
+		"max-if":       {2, 2, nil, aggregateIf(func(n []Value, _ string) Value { return fold(n, math.NaN(), math.Max) }, 0)},
+		"join-if":      {3, 3, nil, aggregateIf(func(n []Value, sep string) Value { return Str(strings.Join(all(n), sep)) }, 1)},
 
 		// dates
 		"today": {0, 0, func(env *Env, _ []Value) (Value, error) {

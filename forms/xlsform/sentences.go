@@ -153,6 +153,9 @@ var sentences = map[string]sentence{
 	// expressions
 	"form.syntax":              {"the expression cannot be read: {got}", ""},
 	"form.unknown_function":    {"the function “{got}” is not known", "see the list of functions in the README"},
+	"form.foreign_function":    {"the function “{got}” belongs to another platform's app; the expression is not used", ""},
+	"form.word_as":             {"“{got}” was read as {near}", "write {near}"},
+	"form.growing_repeat":      {"the repeat “{got}” grows by the answers inside it", ""},
 	"form.wrong_arity":         {"{got}", ""},
 	"form.unknown_reference":   {"there is no question named “{got}”", "mend the name, or add the question"},
 	"form.bad_reference":       {"“{got}” is not a reference", "write ${name}"},
