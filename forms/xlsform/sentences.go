@@ -103,6 +103,7 @@ var sentences = map[string]sentence{
 	"form.name_elsewhere":    {"the name “{got}” is used again in row {other}; ${…} cannot tell them apart", "give every question a name of its own"},
 	"form.unknown_type":      {"the question type “{got}” is not known; the question is kept as text", "see the list of types in the README"},
 	"form.unsupported_type":  {"the question type “{got}” is not supported here; the question is kept as text with a note", ""},
+	"form.foreign_type":      {"“{got}” is recorded by another platform's app and left blank here", ""},
 	"form.type_as":           {"the question type “{got}” was read as “{near}”", ""},
 	"form.no_list":           {"“{got}” names no choice list", "write the list after the type: select_one yes_no"},
 	"form.unknown_list":      {"the choice list “{got}” is not on the choices sheet", "add it, or mend the name"},

@@ -114,6 +114,10 @@ func (d *definer) item(r Row, written string, t typed) {
 		p.Near = Nearest(strings.Fields(written)[0], slices.Compact(append(names, "begin group", "begin repeat", "end group", "end repeat")))
 		d.report.Warn(problem(p))
 		it.Type = "text"
+	case t.foreign:
+		p := place
+		p.Code = "form.foreign_type"
+		d.report.Warn(problem(p))
 	case unsupported[t.name]:
 		p := place
 		p.Code = "form.unsupported_type"

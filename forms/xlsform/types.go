@@ -92,6 +92,7 @@ type typed struct {
 	orOther    bool
 	known      bool
 	loop       bool
+	foreign    bool // another platform's metadata: kept, never asked
 }
 
 // readType understands a type: select_one yes_no or_other, begin repeat, select
@@ -169,6 +170,11 @@ func readType(written string) typed {
 			}
 		}
 		return t
+	}
+	for _, s := range []string{"comments", "speed_violations", "sensor_statistic", "sensor_stream", "audio_audit", "text_audit"} {
+		if strings.HasPrefix(plainType(written), s) {
+			return typed{name: "hidden", known: true, foreign: true}
+		}
 	}
 	return t
 }
