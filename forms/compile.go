@@ -27,7 +27,8 @@ type field struct {
 	label  template
 	hint   template
 	list   *list
-	source *field // of select_one ${question}: where the choices come from
+	lookup *lookup // of the filter: how its rows are found
+	source *field  // of select_one ${question}: where the choices come from
 
 	saveList, saveProperty string
 	refs                   map[string]ref // ${name} as seen from here

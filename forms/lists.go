@@ -227,7 +227,81 @@ func (c *compiler) filter(f *field, src xlsform.Source) *expr.Expr {
 	if !ok || !w.ok() {
 		return nil
 	}
+	f.lookup = lookupOf(e.Root, f.list)
 	return e
+}
+
+// A lookup finds a filter's rows by a hash index: those whose column is what key
+// yields. The filter still judges each of them.
+type lookup struct {
+	column string
+	key    *expr.Expr
+}
+
+// lookupOf finds, among the terms that must all hold, one that compares a column
+// with something that is the same for every row. Nil if there is none.
+func lookupOf(a expr.Ast, l *list) *lookup {
+	b, ok := a.(*expr.Binary)
+	if !ok {
+		return nil
+	}
+	if b.Op == "and" {
+		if found := lookupOf(b.L, l); found != nil {
+			return found
+		}
+		return lookupOf(b.R, l)
+	}
+	if b.Op != "=" {
+		return nil
+	}
+	for _, side := range [][2]expr.Ast{{b.L, b.R}, {b.R, b.L}} {
+		p, ok := side[0].(*expr.Path)
+		if !ok || p.From != nil || p.Absolute || len(p.Steps) != 1 || p.Steps[0].Axis != expr.Child || len(p.Steps[0].Predicates) > 0 {
+			continue
+		}
+		if _, indexed := l.index[p.Steps[0].Name]; indexed && everyRow(side[1]) {
+			return &lookup{p.Steps[0].Name, &expr.Expr{Root: side[1]}}
+		}
+	}
+	return nil
+}
+
+// everyRow says whether an expression yields the same for every row of a list:
+// questions and literals, nothing of the row itself.
+func everyRow(a expr.Ast) bool {
+	same := true
+	expr.Walk(a, func(x expr.Ast) bool {
+		switch x := x.(type) {
+		case *expr.Path:
+			same = same && (x.Absolute || x.From != nil)
+		case *expr.Call:
+			same = same && x.Name == "current"
+		}
+		return same
+	})
+	return same
+}
+
+// candidates are the rows that a filter may let through. Text is compared with
+// text; a number may be written in more than one way, so it finds no index.
+func (e *Entry) candidates(n *node) []*row {
+	f := n.field
+	if f.lookup == nil {
+		return f.list.rows
+	}
+	e.env.Node, e.env.From = n, nil
+	v, err := f.lookup.key.Eval(&e.env)
+	if err != nil || v.Type != expr.StringType && v.Type != expr.NodesType || len(v.List()) > 1 {
+		return f.list.rows
+	}
+	found := f.list.index[f.lookup.column][v.String()]
+	rows := make([]*row, 0, len(found))
+	for _, x := range found {
+		if r, ok := x.(*row); ok {
+			rows = append(rows, r)
+		}
+	}
+	return rows
 }
 
 // choices lists what a question offers now.
@@ -239,8 +313,9 @@ func (e *Entry) choices(n *node) []Choice {
 	if f.list == nil {
 		return nil
 	}
-	out := make([]Choice, 0, len(f.list.rows))
-	for _, r := range f.list.rows {
+	rows := e.candidates(n)
+	out := make([]Choice, 0, len(rows))
+	for _, r := range rows {
 		if f.filter != nil && !e.offered(n, r) {
 			continue
 		}

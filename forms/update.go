@@ -56,12 +56,27 @@ func (e *Entry) touch(n *node) {
 // touchFrom queues what reads a field, as far as it stands under the same
 // instances as n.
 func (e *Entry) touchFrom(n *node, f *field) {
-	for _, reader := range e.form.cell(f, roleValue).readers {
-		depth := reader.depth
-		if have := len(n.instances()); depth > have {
-			depth = have
+	readers := e.form.cell(f, roleValue).readers
+	if len(readers) == 0 {
+		return
+	}
+	have := len(n.instances())
+	for _, reader := range readers {
+		for _, x := range e.targets(n.under(min(reader.depth, have)), reader.field) {
+			e.push(x, reader.role)
 		}
-		for _, x := range e.targets(n.under(depth), reader.field) {
+	}
+}
+
+// touchAround queues what reads a field of a repeat from outside the instance it
+// stands in: what comes and goes with other instances concerns nobody within one.
+func (e *Entry) touchAround(repeat *node, f *field) {
+	have := len(repeat.instances())
+	for _, reader := range e.form.cell(f, roleValue).readers {
+		if reader.depth > have {
+			continue
+		}
+		for _, x := range e.targets(repeat.under(reader.depth), reader.field) {
 			e.push(x, reader.role)
 		}
 	}
@@ -129,7 +144,7 @@ func (e *Entry) reshaped(repeat *node) {
 	}
 	var visit func(f *field)
 	visit = func(f *field) {
-		e.touchFrom(repeat, f)
+		e.touchAround(repeat, f)
 		for _, k := range f.kids {
 			visit(k)
 		}
