@@ -23,6 +23,7 @@ type field struct {
 
 	relevant, constraint, required, readOnly, calculation, preset, filter, count *expr.Expr
 
+	fixed  string // its path without instance numbers
 	static string // default that is no expression
 	label  template
 	hint   template
@@ -38,14 +39,6 @@ type field struct {
 type ref struct {
 	field *field
 	depth int // enclosing repeats that both have in common
-}
-
-// path is the field's path without instance numbers.
-func (f *field) path() string {
-	if f.parent == nil {
-		return "/" + f.item.Name
-	}
-	return f.parent.path() + "/" + f.item.Name
 }
 
 func (f *field) repeat() bool { return f.item.Kind == xlsform.Repeat }
@@ -76,7 +69,9 @@ type dependency struct {
 func (c *compiler) build(it *xlsform.Item, parent *field) *field {
 	f := &field{item: it, index: len(c.form.fields), parent: parent, kidAt: map[string]int{}, refs: map[string]ref{}}
 	c.form.fields = append(c.form.fields, f)
+	f.fixed = "/" + it.Name
 	if parent != nil {
+		f.fixed = parent.fixed + f.fixed
 		f.repeats = parent.inside()
 		c.form.byName[it.Name] = append(c.form.byName[it.Name], f)
 	}

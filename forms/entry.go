@@ -27,6 +27,7 @@ type Entry struct {
 	queue    queue
 	recounts int     // in the present run
 	changed  []*node // since the last Set, each once
+	said     []string
 	faults   []fault // expressions that failed; the first of each
 }
 
@@ -220,7 +221,8 @@ func (e *Entry) find(path string, grow bool) (*node, error) {
 }
 
 // Set answers a question, or clears it with "", and returns the paths of what
-// changed with it: values, relevance, validity. An answer that does not fit its
+// changed with it: values, relevance, validity; the slice is good until the next
+// change. An answer that does not fit its
 // type is kept and shown as wrong. Answering in the instance after the last one
 // of a repeat adds that instance.
 func (e *Entry) Set(path, value string) ([]string, error) {
@@ -321,16 +323,16 @@ func (e *Entry) forget() {
 	e.changed = e.changed[:0]
 }
 
-// paths lists what changed, in document order of the change.
+// paths lists what changed, in the order of the change. The slice is used again.
 func (e *Entry) paths() []string {
 	if len(e.changed) == 0 {
 		return nil
 	}
-	out := make([]string, len(e.changed))
-	for i, n := range e.changed {
-		out[i] = n.path()
+	e.said = e.said[:0]
+	for _, n := range e.changed {
+		e.said = append(e.said, n.path())
 	}
-	return out
+	return e.said
 }
 
 // known fills in what is known of the household: "last time" values, the members

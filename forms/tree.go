@@ -123,8 +123,8 @@ func (n *node) Numeric() bool { return n.field.numeric }
 
 // path is the instance path.
 func (n *node) path() string {
-	if n.parent == nil {
-		return "/" + n.field.item.Name
+	if len(n.field.repeats) == 0 && n.at == 0 {
+		return n.field.fixed
 	}
 	if n.at > 0 {
 		return n.parent.path() + "[" + strconv.Itoa(n.at) + "]"

@@ -1,7 +1,6 @@
 package forms
 
 import (
-	"container/heap"
 	"strconv"
 
 	"ironfeet/forms/expr"
@@ -18,17 +17,45 @@ type task struct {
 	node  *node
 }
 
+// A queue is a binary heap of tasks by their order in the graph. It is written out
+// here since container/heap would allocate for every task.
 type queue []task
 
-func (q queue) Len() int           { return len(q) }
-func (q queue) Less(i, j int) bool { return q[i].order < q[j].order }
-func (q queue) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
-func (q *queue) Push(x any)        { *q = append(*q, x.(task)) }
-func (q *queue) Pop() any {
-	old := *q
-	t := old[len(old)-1]
-	*q = old[:len(old)-1]
-	return t
+func (q *queue) add(t task) {
+	*q = append(*q, t)
+	list := *q
+	for i := len(list) - 1; i > 0; {
+		up := (i - 1) / 2
+		if list[up].order <= list[i].order {
+			break
+		}
+		list[up], list[i] = list[i], list[up]
+		i = up
+	}
+}
+
+func (q *queue) take() task {
+	list := *q
+	first, last := list[0], len(list)-1
+	list[0] = list[last]
+	list[last] = task{}
+	list = list[:last]
+	for i := 0; ; {
+		down := 2*i + 1
+		if down >= len(list) {
+			break
+		}
+		if right := down + 1; right < len(list) && list[right].order < list[down].order {
+			down = right
+		}
+		if list[i].order <= list[down].order {
+			break
+		}
+		list[i], list[down] = list[down], list[i]
+		i = down
+	}
+	*q = list
+	return first
 }
 
 // push queues a role of a node, once.
@@ -37,7 +64,7 @@ func (e *Entry) push(n *node, r role) {
 		return
 	}
 	n.queued |= 1 << r
-	heap.Push(&e.queue, task{e.form.cell(n.field, r).order, r, n})
+	e.queue.add(task{e.form.cell(n.field, r).order, r, n})
 }
 
 // mark notes that something about a node changed.
@@ -158,7 +185,7 @@ func (e *Entry) reshaped(repeat *node) {
 func (e *Entry) run() {
 	e.recounts = 0
 	for len(e.queue) > 0 {
-		t := heap.Pop(&e.queue).(task)
+		t := e.queue.take()
 		t.node.queued &^= 1 << t.role
 		if t.node.detached() {
 			continue
