@@ -365,6 +365,9 @@ func (e *Entry) known(k *Known) {
 		return
 	}
 	for _, repeat := range e.containers(members) {
+		if len(k.Members) > 0 {
+			repeat.kids = nil
+		}
 		for _, m := range k.Members {
 			if len(repeat.kids) >= MaxInstances {
 				break
@@ -460,6 +463,7 @@ func (e *Entry) Restore(answers map[string]string) (lost []string) {
 	}
 	slices.SortFunc(paths, comparePaths)
 	members := e.form.memberRepeat()
+	e.clearUnanswered(e.root, answers)
 	for _, p := range paths {
 		base, ok := strings.CutSuffix(p, "[]")
 		if !ok {
@@ -523,6 +527,26 @@ func (e *Entry) Restore(answers map[string]string) (lost []string) {
 	}
 	e.forget()
 	return lost
+}
+
+// clearUnanswered takes the first instance away from every repeat of which the
+// answers say nothing: they are the whole picture.
+func (e *Entry) clearUnanswered(n *node, answers map[string]string) {
+	if n.field.repeat() && n.at == 0 && n.field.count == nil {
+		path := n.path()
+		said := false
+		for p := range answers {
+			said = said || strings.HasPrefix(e.renamed(p), path+"[")
+		}
+		if !said {
+			n.kids = nil
+			e.reshaped(n)
+			return
+		}
+	}
+	for _, k := range n.kids {
+		e.clearUnanswered(k, answers)
+	}
 }
 
 // comparePaths puts /m[2] before /m[10].

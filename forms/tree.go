@@ -29,6 +29,9 @@ type node struct {
 func (e *Entry) plant(f *field, parent *node) *node {
 	n := &node{field: f, parent: parent, valid: true, fresh: true, relevant: true}
 	if f.repeat() {
+		if f.count == nil {
+			e.instance(n) // the first is there, as ODK has it
+		}
 		return n
 	}
 	e.fillIn(n)

@@ -92,11 +92,12 @@ func (d *Desk) Start(ctx context.Context, task tasks.Task) (*Visit, error) {
 	}
 	v.draft = store.Draft{
 		ID: v.ID, Household: task.Household, Task: task.ID, Author: d.Worker, Form: task.Form,
-		Started: d.World.Now(), Answers: map[string]string{},
+		Started: d.World.Now(),
 	}
 	if err := v.open(ctx); err != nil {
 		return nil, err
 	}
+	v.draft.Answers = v.Entry.Answers() // with how many there are of each repeat
 	v.draft.Version = v.Entry.Form().Version()
 	if task.Returned != "" {
 		if err := v.takeUp(ctx); err != nil {
