@@ -198,6 +198,9 @@ func (c *compiler) parse(f *field, src xlsform.Source, r role) *expr.Expr {
 	c.words(f, e, src)
 	w := &reader{c: c, f: f, src: src}
 	w.read(e.Root, f, false)
+	if !f.repeat() || r != roleValue { // a count may be a node-set's, read by its first
+		w.one(e.Root)
+	}
 	if w.foreign {
 		return instead(r)
 	}
@@ -405,6 +408,46 @@ func (w *reader) read(a expr.Ast, at *field, wide bool) {
 		}
 		for _, p := range a.Predicates {
 			w.read(p, inner, true)
+		}
+	}
+}
+
+// manyValues are the functions that take all the answers to a question of a
+// repeat; everywhere else one value is meant.
+var manyValues = map[string]bool{
+	"sum": true, "min": true, "max": true, "count": true, "count-non-empty": true, "join": true, "concat": true, "indexed-repeat": true,
+	"position": true, "index": true, "randomize": true, "area": true, "distance": true, "geofence": true, "depend": true,
+	"count-if": true, "sum-if": true, "min-if": true, "max-if": true, "join-if": true, "rank-index": true, "rank-index-if": true,
+	"checklist": true, "weighted-checklist": true, "jr:choice-name": true, "de-duplicate": true, "is-selected": true,
+}
+
+// one says where a question of a repeat is used from outside it as if it had one
+// value: which of the answers is meant, nobody can say.
+func (w *reader) one(a expr.Ast) {
+	switch a := a.(type) {
+	case *expr.Ref:
+		if a.LastSaved {
+			return
+		}
+		r := w.c.resolve(w.f, a.Name, w.src)
+		if r.field == nil || len(r.field.repeats) <= r.depth {
+			return
+		}
+		around := r.field.repeats[len(r.field.repeats)-1]
+		w.fault("form.many_values", a.Name, "", around.item.Name)
+	case *expr.Binary:
+		if a.Op != "|" {
+			w.one(a.L)
+			w.one(a.R)
+		}
+	case *expr.Minus:
+		w.one(a.Of)
+	case *expr.Call:
+		if manyValues[a.Name] {
+			return
+		}
+		for _, x := range a.Args {
+			w.one(x)
 		}
 	}
 }

@@ -256,7 +256,16 @@ func (p *parser) is(op string) bool {
 
 func (p *parser) unexpected() error {
 	t := p.peek()
-	if t.kind == tEnd && p.depth > 0 {
+	open := 0
+	for _, before := range p.tokens[:p.at] {
+		switch before.text {
+		case "(", "[":
+			open++
+		case ")", "]":
+			open--
+		}
+	}
+	if t.kind == tEnd && open > 0 {
 		return &SyntaxError{"unbalanced", t.at, ""}
 	}
 	text := t.text
