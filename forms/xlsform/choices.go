@@ -1,6 +1,7 @@
 package xlsform
 
 import (
+	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -118,6 +119,17 @@ func (d *definer) choiceList(r Row, it *Item) {
 			d.report.Error(problem(p))
 		}
 	}
+}
+
+// has says whether a file lies beside the form, or in the workbook.
+func (d *definer) has(name string) bool {
+	if d.tables.Sheet(name) != nil || d.def.Files[name] != nil {
+		return true
+	}
+	return slices.ContainsFunc(d.beside, func(fsys fs.FS) bool {
+		_, err := fs.Stat(fsys, path.Base(name))
+		return err == nil
+	})
 }
 
 // file reads a list that lies beside the form, or in the workbook as a sheet.

@@ -2,6 +2,7 @@ package xlsform
 
 import (
 	"io/fs"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -247,8 +248,19 @@ func (d *definer) expression(s *sheet, r Row, column string) Source {
 	}
 	at := s.columns[column][0]
 	src.Text = d.repair(src.Text, at, r.Number)
+	place := Problem{Sheet: s.Name, Cell: src.Cell, Row: src.Row, Column: src.Column}
+	for _, m := range namesFile.FindAllStringSubmatch(src.Text, -1) {
+		name := strings.TrimSuffix(m[2], ".csv") + ".csv"
+		if m[1] == "pulldata" || d.def.Lists[m[2]] == nil && d.has(name) {
+			d.file(name, place)
+		}
+	}
 	return src
 }
+
+// namesFile finds the files that expressions read: pulldata('people', …) and
+// instance('people').
+var namesFile = regexp.MustCompile(`\b(pulldata|instance)\(\s*['"]([^'"]{1,200})['"]`)
 
 var (
 	typographic = strings.NewReplacer("“", `"`, "”", `"`, "„", `"`, "‘", "'", "’", "'", "‚", "'", "″", `"`)
