@@ -205,8 +205,13 @@ func (c *compiler) parse(f *field, src xlsform.Source, r role) *expr.Expr {
 		return instead(r)
 	}
 	c.reads[f][r] = append(c.reads[f][r], w.found...)
-	if r == roleValue && f.item.Calculation == src && selfish(f, e.Root, w.found) {
-		w.fault("form.cycle", f.item.Name+" → "+f.item.Name, "", "")
+	if r == roleValue && f.item.Calculation == src {
+		switch reads, alone := ownValue(f, e.Root); {
+		case reads && !alone:
+			w.fault("form.cycle", f.item.Name+" → "+f.item.Name, "", "")
+		case reads:
+			c.problem(src, "form.own_value", f.item.Name, "", "", false)
+		}
 	}
 	if !w.ok() {
 		return nil
@@ -252,23 +257,36 @@ func instead(r role) *expr.Expr {
 	return &expr.Expr{Src: "''", Root: &expr.String{}}
 }
 
-// selfish says whether a calculation reads its own value by name. once(${x}) and .
-// are the value so far, which is meant.
-func selfish(f *field, root expr.Ast, found []dependency) bool {
-	if !slices.ContainsFunc(found, func(d dependency) bool { return d.on == f }) {
-		return false
+// ownValue says whether a calculation reads its own value by name, and if so
+// whether only as what it falls back to: once(${x}), coalesce(…, ${x}) and if(…)
+// keep the value so far, while ${x} + 1 would never come to rest.
+func ownValue(f *field, root expr.Ast) (reads, alone bool) {
+	alone = true
+	var visit func(a expr.Ast, kept bool)
+	visit = func(a expr.Ast, kept bool) {
+		switch a := a.(type) {
+		case *expr.Ref:
+			if !a.LastSaved && f.refs[a.Name].field == f {
+				reads, alone = true, alone && kept
+			}
+		case *expr.Call:
+			if a.Name == "indexed-repeat" {
+				return
+			}
+			for i, x := range a.Args {
+				visit(x, a.Name == "once" || a.Name == "coalesce" || a.Name == "if" && (i > 0 || kept))
+			}
+		case *expr.Binary:
+			visit(a.L, false)
+			visit(a.R, false)
+		case *expr.Minus:
+			visit(a.Of, false)
+		case *expr.Filtered:
+			visit(a.Of, false)
+		}
 	}
-	self := false
-	expr.Walk(root, func(a expr.Ast) bool {
-		if call, ok := a.(*expr.Call); ok && (call.Name == "once" || call.Name == "indexed-repeat") {
-			return false
-		}
-		if r, ok := a.(*expr.Ref); ok && !r.LastSaved && r.Name == f.item.Name {
-			self = true
-		}
-		return true
-	})
-	return self
+	visit(root, false)
+	return reads, alone
 }
 
 // foreign are functions that only another platform's app can answer.
@@ -276,6 +294,9 @@ var foreign = map[string]bool{
 	"phone-call-log": true, "phone-call-duration": true, "collect-is-phone-app": true, "plug-in-metadata": true, "short-geopoint": true,
 	"sms-log": true, "rank-value": true, "enumerator": true, "bearing": true, "pedometer": true, "linebreak": true,
 }
+
+// foreignInstances are documents that only another platform's app supplies.
+var foreignInstances = map[string]bool{"contact-summary": true, "user-contact-summary": true, "casedb": true, "commcaresession": true}
 
 func isForeign(name string) bool {
 	return foreign[name] || strings.HasPrefix(name, "cht:") || strings.HasPrefix(name, "oc:")
@@ -485,7 +506,10 @@ func (w *reader) call(a *expr.Call, at *field, wide bool) {
 		}
 	case "instance":
 		if len(a.Args) == 1 {
-			if s, ok := a.Args[0].(*expr.String); ok && !w.c.form.hasInstance(s.Value) {
+			if s, ok := a.Args[0].(*expr.String); ok && foreignInstances[s.Value] {
+				w.foreign = true
+				w.c.problem(w.src, "form.foreign_function", "instance('"+s.Value+"')", "", "", false)
+			} else if ok && !w.c.form.hasInstance(s.Value) {
 				w.fault("form.unknown_instance", s.Value, xlsform.Nearest(s.Value, w.c.form.instanceNames()), "")
 			}
 		}

@@ -73,7 +73,13 @@ func (c *compiler) order() {
 				if d.on.group() && !d.on.repeat() {
 					continue
 				}
-				link(id(d.on, roleValue), id(f, r))
+				// A group that is relevant by an answer inside it, or a question by its
+				// own: decided by the value so far.
+				if inside := d.on == f || d.on.under(f); inside && r == roleRelevant {
+					c.problem(f.item.Relevant, "form.own_relevance", f.item.Name, "", d.on.item.Name, false)
+				} else {
+					link(id(d.on, roleValue), id(f, r))
+				}
 				if f.repeat() && r == roleValue {
 					counts[[2]int{id(d.on, roleValue), id(f, r)}] = true
 				}

@@ -178,3 +178,30 @@ func monthsBetween(from, to float64) float64 {
 	}
 	return float64(n)
 }
+
+// addDate adds years, months, days, hours and minutes to a date (CHT); a month's
+// missing day is its last. Without hours and minutes the result is a day.
+func addDate(a []Value) Value {
+	days, ok := toDay(a[0])
+	if !ok {
+		return Value{}
+	}
+	at, ok := dayTime(days)
+	if !ok {
+		return Value{}
+	}
+	var n [5]int
+	for i := range a[1:] {
+		f := a[i+1].Number()
+		if f != f || math.Abs(f) > 1e6 {
+			return Value{}
+		}
+		n[i] = int(f)
+	}
+	out := AddMonths(at, n[0]*12+n[1]).AddDate(0, 0, n[2])
+	if n[3] == 0 && n[4] == 0 {
+		return Str(out.Format("2006-01-02"))
+	}
+	out = out.Add(time.Duration(at.Hour()+n[3])*time.Hour + time.Duration(at.Minute()+n[4])*time.Minute)
+	return Str(out.Format("2006-01-02T15:04:05.000Z07:00"))
+}

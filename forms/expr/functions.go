@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -212,6 +213,14 @@ func init() {
 		}), nil},
 		"format-date":      {2, 2, plain(format), nil},
 		"format-date-time": {2, 2, plain(format), nil},
+		"add-date":         {1, 6, plain(addDate), nil},
+		"parse-timestamp-to-date": {1, 1, plain(func(a []Value) Value {
+			ms := a[0].Number()
+			if ms != ms || math.Abs(ms) > 1e14 {
+				return Value{}
+			}
+			return Str(time.UnixMilli(int64(ms)).UTC().Format("2006-01-02T15:04:05.000Z07:00"))
+		}), nil},
 		"difference-in-months": {2, 2, plain(func(a []Value) Value {
 			return Num(monthsBetween(a[0].Number(), a[1].Number()))
 		}), nil},

@@ -156,6 +156,8 @@ var sentences = map[string]sentence{
 	"form.unknown_function":    {"the function “{got}” is not known", "see the list of functions in the README"},
 	"form.foreign_function":    {"the function “{got}” belongs to another platform's app; the expression is not used", ""},
 	"form.word_as":             {"“{got}” was read as {near}", "write {near}"},
+	"form.own_value":           {"the calculation of “{got}” falls back to its own value so far", ""},
+	"form.own_relevance":       {"whether “{got}” is asked depends on “{other}”, which is part of it", ""},
 	"form.growing_repeat":      {"the repeat “{got}” grows by the answers inside it", ""},
 	"form.wrong_arity":         {"{got}", ""},
 	"form.unknown_reference":   {"there is no question named “{got}”", "mend the name, or add the question"},

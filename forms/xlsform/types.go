@@ -114,6 +114,12 @@ func readType(written string) typed {
 			return typed{name: "end", known: true} // metadata
 		}
 	}
+	if rest, ok := strings.CutPrefix(first, "begin_loop"); ok { // begin loop over a_list
+		list := strings.TrimPrefix(strings.TrimPrefix(rest, "_"), "over")
+		if list == "" || len(fields) > 3 {
+			return typed{begin: true, kind: Group, known: true, loop: true, name: "loop", list: fields[len(fields)-1]}
+		}
+	}
 	if rest, ok := strings.CutPrefix(first, "begin_"); ok {
 		if k, loop, ok := kindOf(rest); ok {
 			return typed{begin: true, kind: k, known: true, loop: loop, name: rest}
