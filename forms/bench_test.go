@@ -144,12 +144,21 @@ func BenchmarkAlone(b *testing.B) {
 }
 
 // BenchmarkRoster: 100 members with 20 questions each and a sum over all.
-func BenchmarkRoster(b *testing.B) {
+func BenchmarkRoster(b *testing.B) { benchRoster(b, "") }
+
+// BenchmarkRosterOfReaders: each of the 100 members reads the sum over all and the
+// member before, which is where engines become quadratic.
+func BenchmarkRosterOfReaders(b *testing.B) {
+	benchRoster(b, "| calculate | share | | | ${age} div sum(/data/members/age) | |\n| calculate | before | | | indexed-repeat(${age}, ${members}, position(..) - 1) | |\n")
+}
+
+func benchRoster(b *testing.B, more string) {
 	var s strings.Builder
 	s.WriteString("| begin repeat | members | Members | | | |\n| integer | age | Age | | | |\n")
 	for i := range 19 {
 		fmt.Fprintf(&s, "| integer | m%d | Of ${age} | ${age} > %d | | |\n", i, i)
 	}
+	s.WriteString(more)
 	s.WriteString("| end repeat | | | | | |\n| calculate | ages | | | sum(${age}) | |\n| calculate | people | | | count(${members}) | |\n")
 	f := compiled(b, "b.md", markdown(s.String(), "| x | a | A | |\n"))
 	fill := func() *Entry {

@@ -219,8 +219,8 @@ func (c *compiler) parse(f *field, src xlsform.Source, r role) *expr.Expr {
 	return e
 }
 
-// words reads TRUE, FALSE and null, which authors write where no question has that
-// name, as what they mean.
+// words reads TRUE, FALSE and null, which spreadsheets and authors write, as what
+// they mean, and a calculation that is one bare word as that text.
 func (c *compiler) words(f *field, e *expr.Expr, src xlsform.Source) {
 	e.Replace(func(a expr.Ast) expr.Ast {
 		p, ok := a.(*expr.Path)
@@ -228,7 +228,7 @@ func (c *compiler) words(f *field, e *expr.Expr, src xlsform.Source) {
 			return nil
 		}
 		word := p.Steps[0].Name
-		if len(c.form.byName[word]) > 0 || src == f.item.ChoiceFilter {
+		if _, child := f.kidAt[word]; child || src == f.item.ChoiceFilter {
 			return nil
 		}
 		var meant expr.Ast
@@ -241,7 +241,11 @@ func (c *compiler) words(f *field, e *expr.Expr, src xlsform.Source) {
 			near = "''"
 			meant = &expr.String{}
 		default:
-			return nil
+			if a != e.Root || src != f.item.Calculation || len(c.form.byName[word]) > 0 || xlsform.Nearest(word, c.names()) != "" {
+				return nil
+			}
+			near = "'" + word + "'"
+			meant = &expr.String{Value: word}
 		}
 		c.problem(src, "form.word_as", word, near, "", false)
 		return meant
@@ -292,7 +296,7 @@ func ownValue(f *field, root expr.Ast) (reads, alone bool) {
 // foreign are functions that only another platform's app can answer.
 var foreign = map[string]bool{
 	"phone-call-log": true, "phone-call-duration": true, "collect-is-phone-app": true, "plug-in-metadata": true, "short-geopoint": true,
-	"sms-log": true, "rank-value": true, "enumerator": true, "bearing": true, "pedometer": true, "linebreak": true,
+	"sms-log": true, "rank-value": true, "enumerator": true, "bearing": true, "pedometer": true,
 }
 
 // foreignInstances are documents that only another platform's app supplies.
@@ -439,7 +443,7 @@ var manyValues = map[string]bool{
 	"sum": true, "min": true, "max": true, "count": true, "count-non-empty": true, "join": true, "concat": true, "indexed-repeat": true,
 	"position": true, "index": true, "randomize": true, "area": true, "distance": true, "geofence": true, "depend": true,
 	"count-if": true, "sum-if": true, "min-if": true, "max-if": true, "join-if": true, "rank-index": true, "rank-index-if": true,
-	"checklist": true, "weighted-checklist": true, "jr:choice-name": true, "de-duplicate": true, "is-selected": true,
+	"checklist": true, "weighted-checklist": true, "jr:choice-name": true, "de-duplicate": true, "is-selected": true, "relevant": true,
 }
 
 // one says where a question of a repeat is used from outside it as if it had one
@@ -517,6 +521,9 @@ func (w *reader) call(a *expr.Call, at *field, wide bool) {
 	for _, x := range a.Args {
 		w.read(x, at, wide)
 	}
+	if !wide {
+		w.fold(a, at)
+	}
 }
 
 // path resolves a location path over the fields of the form.
@@ -545,6 +552,7 @@ func (w *reader) path(a *expr.Path, at *field) {
 		w.read(from, at, false)
 	}
 	outside := now == nil
+	top := len(w.f.inside()) // repeats around the highest place on the way
 	for i, s := range a.Steps {
 		var next []*field
 		for _, f := range now {
@@ -579,6 +587,9 @@ func (w *reader) path(a *expr.Path, at *field) {
 			return
 		}
 		now = next
+		for _, f := range now {
+			top = min(top, len(f.inside()))
+		}
 		for _, p := range s.Predicates {
 			var inner *field
 			if len(now) > 0 {
@@ -589,7 +600,8 @@ func (w *reader) path(a *expr.Path, at *field) {
 	}
 	for _, f := range now {
 		if f != w.f || len(a.Steps) > 1 {
-			w.found = append(w.found, dependency{f, wide || len(f.repeats) > len(w.f.inside())})
+			// ../../members/age leaves the own instance and meets the others too
+			w.found = append(w.found, dependency{f, wide || top < sharedRepeats(w.f, f) || len(f.repeats) > len(w.f.inside())})
 		} else if len(a.Steps) == 1 && a.Steps[0].Axis == expr.Self {
 			w.found = append(w.found, dependency{f, false})
 		}

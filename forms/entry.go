@@ -15,6 +15,9 @@ import (
 // MaxInstances bounds one repeat.
 const MaxInstances = 2000
 
+// maxNodes bounds an entry: repeats in repeats multiply.
+const maxNodes = 500_000
+
 // An Entry is one filling of a form. It belongs to one goroutine.
 type Entry struct {
 	form  *Form
@@ -23,6 +26,10 @@ type Entry struct {
 	lang  int
 	env   expr.Env
 	begun time.Time
+
+	versions []uint32 // by field: counts the changes of its answers
+	memos    map[memoKey]*memo
+	size     int // nodes
 
 	queue    queue
 	recounts int     // in the present run
@@ -74,8 +81,9 @@ func (form *Form) New(o Options) *Entry {
 		e.opts.Now = func() time.Time { return time.Time{} }
 	}
 	e.begun = e.opts.Now()
+	e.versions = make([]uint32, len(form.fields))
 	e.env = expr.Env{
-		Ref: e.ref, ChoiceLabel: e.choiceLabel, PullData: e.pullData, Property: e.property,
+		Ref: e.ref, ChoiceLabel: e.choiceLabel, PullData: e.pullData, Property: e.property, Memo: e.memo, Nth: e.nth,
 		Now: e.opts.Now, Rand: o.Rand,
 		Instance: func(id string) expr.Node {
 			if l := form.lists[id]; l != nil {
@@ -269,7 +277,7 @@ func (e *Entry) Add(repeat string) (string, error) {
 }
 
 func (e *Entry) add(repeat *node) error {
-	if len(repeat.kids) >= MaxInstances {
+	if len(repeat.kids) >= MaxInstances || e.size >= maxNodes {
 		return &PathError{repeat.path(), "too_many"}
 	}
 	i := e.instance(repeat)
@@ -294,6 +302,8 @@ func (e *Entry) Remove(instance string) error {
 		return &PathError{instance, "counted"}
 	}
 	repeat.kids = slices.Delete(repeat.kids, n.at-1, n.at)
+	e.memos = nil // what was kept for its own sake goes with it
+	e.size -= n.count()
 	for i, k := range repeat.kids {
 		k.at = i + 1
 	}
@@ -478,9 +488,10 @@ func (e *Entry) Restore(answers map[string]string) (lost []string) {
 			continue
 		}
 		for len(n.kids) > max(count, 0) {
+			e.size -= n.kids[len(n.kids)-1].count()
 			n.kids = n.kids[:len(n.kids)-1]
 		}
-		for len(n.kids) < min(count, MaxInstances) {
+		for len(n.kids) < min(count, MaxInstances) && e.size < maxNodes {
 			e.freshen(e.instance(n))
 		}
 		e.reshaped(n)
@@ -589,6 +600,9 @@ func (e *Entry) renamed(path string) string {
 
 // errNotNumber is the reason inside a fault of a repeat's count.
 var errNotNumber = errors.New("the number of repetitions is not a number")
+
+// errTooMany is the reason inside a fault of a count that goes beyond all bounds.
+var errTooMany = fmt.Errorf("the repetitions hold more than %d questions in all", maxNodes)
 
 // errRestless is the reason inside a fault of a count that does not come to rest.
 var errRestless = errors.New("the number of repetitions does not come to rest: it depends on itself")

@@ -16,6 +16,7 @@ import (
 	"io/fs"
 	"time"
 
+	"ironfeet/forms/expr"
 	"ironfeet/forms/xlsform"
 )
 
@@ -27,6 +28,7 @@ type Form struct {
 	byName map[string][]*field
 	cells  []cell // by field index and role
 	lists  map[string]*list
+	folds  map[*expr.Call]fold
 }
 
 // Open reads a form (.xlsx, .md) and compiles it. Files it names are looked for
@@ -48,7 +50,7 @@ func Open(name string, data []byte, beside ...fs.FS) (*Form, xlsform.Report) {
 // Compile checks every expression of a definition and works out what depends on
 // what. The form is nil when there are errors.
 func Compile(def *xlsform.Definition) (*Form, xlsform.Report) {
-	c := &compiler{form: &Form{def: def, byName: map[string][]*field{}, lists: map[string]*list{}}}
+	c := &compiler{form: &Form{def: def, byName: map[string][]*field{}, lists: map[string]*list{}, folds: map[*expr.Call]fold{}}}
 	c.build(def.Root, nil)
 	c.form.root = c.form.fields[0]
 	for _, f := range c.form.fields {

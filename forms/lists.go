@@ -88,6 +88,14 @@ type row struct {
 	at   int
 }
 
+// columnNames are the names by which a row's cells are found.
+func (l *list) columnNames() []string { return append([]string{"name", "label"}, l.src.Columns...) }
+
+func (l *list) hasColumn(name string) bool {
+	_, known := l.columns[name]
+	return known || name == "name" || name == "label"
+}
+
 func (r *row) choice() *xlsform.Choice { return &r.list.src.Choices[r.at] }
 
 func (r *row) cell(column string) string {
@@ -112,12 +120,12 @@ func (r *row) Text() string      { return "" }
 func (r *row) Position() int     { return r.at + 1 }
 
 func (r *row) Named(name string) []expr.Node {
-	if _, ok := r.list.columns[name]; ok || name == "name" || name == "label" {
+	if r.list.hasColumn(name) {
 		return []expr.Node{&column{r, name}}
 	}
 	if name == "*" {
 		var all []expr.Node
-		for _, n := range append([]string{"name", "label"}, r.list.src.Columns...) {
+		for _, n := range r.list.columnNames() {
 			all = append(all, &column{r, n})
 		}
 		return all
@@ -208,17 +216,15 @@ func (c *compiler) filter(f *field, src xlsform.Source) *expr.Expr {
 		c.problem(src, "form.syntax", err.Error(), "", "", true)
 		return nil
 	}
+	c.bareWords(f, e, src)
 	ok := true
 	expr.Walk(e.Root, func(a expr.Ast) bool {
-		p, isPath := a.(*expr.Path)
-		if !isPath || p.From != nil || p.Absolute || len(p.Steps) == 0 || p.Steps[0].Axis != expr.Child {
+		name := bareName(a)
+		if name == "" || f.list.hasColumn(name) || len(f.list.rows) == 0 || name == "*" {
 			return true
 		}
-		name := p.Steps[0].Name
-		if _, known := f.list.columns[name]; !known && len(f.list.rows) > 0 && name != "name" && name != "label" && name != "*" {
-			ok = false
-			c.problem(src, "form.unknown_filter", name, xlsform.Nearest(name, append([]string{"name", "label"}, f.list.src.Columns...)), f.list.src.Name, true)
-		}
+		ok = false
+		c.problem(src, "form.unknown_filter", name, xlsform.Nearest(name, f.list.columnNames()), f.list.src.Name, true)
 		return true
 	})
 	w := &reader{c: c, f: f, src: src}
@@ -229,6 +235,46 @@ func (c *compiler) filter(f *field, src xlsform.Source) *expr.Expr {
 	}
 	f.lookup = lookupOf(e.Root, f.list)
 	return e
+}
+
+// bareName is the column that a path into a row begins with, "" for anything else.
+func bareName(a expr.Ast) string {
+	p, ok := a.(*expr.Path)
+	if !ok || p.From != nil || p.Absolute || len(p.Steps) == 0 || p.Steps[0].Axis != expr.Child {
+		return ""
+	}
+	return p.Steps[0].Name
+}
+
+// bareWords mends what authors write into filters: a column in other capitals,
+// and a word without quotes that is compared with a column (pastel = yes).
+func (c *compiler) bareWords(f *field, e *expr.Expr, src xlsform.Source) {
+	word := func(a, beside expr.Ast) expr.Ast {
+		name := bareName(a)
+		if name == "" || f.list.hasColumn(name) {
+			return a
+		}
+		p := a.(*expr.Path)
+		for _, known := range f.list.columnNames() {
+			if strings.EqualFold(known, name) {
+				c.problem(src, "form.word_as", name, known, "", false)
+				p.Steps[0].Name = known
+				return a
+			}
+		}
+		if len(p.Steps) > 1 || !f.list.hasColumn(bareName(beside)) || xlsform.Nearest(name, append(f.list.columnNames(), c.names()...)) != "" {
+			return a
+		}
+		c.problem(src, "form.word_as", name, "'"+name+"'", "", false)
+		return &expr.String{Value: name}
+	}
+	expr.Walk(e.Root, func(a expr.Ast) bool {
+		if b, ok := a.(*expr.Binary); ok {
+			b.L = word(b.L, b.R)
+			b.R = word(b.R, b.L)
+		}
+		return true
+	})
 }
 
 // A lookup finds a filter's rows by a hash index: those whose column is what key

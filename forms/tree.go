@@ -28,6 +28,7 @@ type node struct {
 // plant makes a field's node with everything below it.
 func (e *Entry) plant(f *field, parent *node) *node {
 	n := &node{field: f, parent: parent, valid: true, fresh: true, relevant: true}
+	e.size++
 	if f.repeat() {
 		if f.count == nil {
 			e.instance(n) // the first is there, as ODK has it
@@ -51,9 +52,19 @@ func (e *Entry) fillIn(n *node) {
 // instance appends an instance to a repeat.
 func (e *Entry) instance(repeat *node) *node {
 	n := &node{field: repeat.field, parent: repeat, at: len(repeat.kids) + 1, valid: true, relevant: true}
+	e.size++
 	e.fillIn(n)
 	repeat.kids = append(repeat.kids, n)
 	return n
+}
+
+// count counts a node with everything below it.
+func (n *node) count() int {
+	total := 1
+	for _, k := range n.kids {
+		total += k.count()
+	}
+	return total
 }
 
 // The node as expressions see it: instances stand directly in the group around
@@ -120,6 +131,9 @@ func (n *node) Position() int { return max(n.at, 1) }
 
 // Repeated says whether the node is an instance.
 func (n *node) Repeated() bool { return n.at > 0 }
+
+// Relevant says whether the question is asked now.
+func (n *node) Relevant() bool { return n.relevant }
 
 // Numeric says whether answers are numbers by their type.
 func (n *node) Numeric() bool { return n.field.numeric }

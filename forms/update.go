@@ -83,6 +83,7 @@ func (e *Entry) touch(n *node) {
 // touchFrom queues what reads a field, as far as it stands under the same
 // instances as n.
 func (e *Entry) touchFrom(n *node, f *field) {
+	e.versions[f.index]++
 	readers := e.form.cell(f, roleValue).readers
 	if len(readers) == 0 {
 		return
@@ -98,6 +99,7 @@ func (e *Entry) touchFrom(n *node, f *field) {
 // touchAround queues what reads a field of a repeat from outside the instance it
 // stands in: what comes and goes with other instances concerns nobody within one.
 func (e *Entry) touchAround(repeat *node, f *field) {
+	e.versions[f.index]++
 	have := len(repeat.instances())
 	for _, reader := range e.form.cell(f, roleValue).readers {
 		if reader.depth > have {
@@ -275,9 +277,7 @@ func (e *Entry) workRelevant(n *node) {
 		if n.field.calc || n.fresh {
 			e.push(n, roleValue)
 		}
-		if n.value != "" {
-			e.touch(n)
-		}
+		e.touch(n)
 		e.push(n, roleValid)
 	}
 }
@@ -383,6 +383,10 @@ func (e *Entry) recount(n *node) {
 				}
 			})
 			continue
+		}
+		if e.size >= maxNodes {
+			e.fault(n.field, n.field.item.RepeatCount, errTooMany)
+			break
 		}
 		e.freshen(e.instance(n))
 	}

@@ -54,6 +54,33 @@ type Call struct {
 	Name string
 	Args []Ast
 	At   int
+
+	folds bool // see Folded
+}
+
+// Folded is the argument of a call that makes one value of all the answers to a
+// question, as sum(${x}) and join(', ', ${x}) do; nil for any other call. Who
+// evaluates the same call at many places may keep its value: see Env.Memo.
+func (c *Call) Folded() Ast {
+	var set Ast
+	switch c.Name {
+	case "sum", "min", "max", "count", "count-non-empty", "join":
+	default:
+		return nil
+	}
+	for _, a := range c.Args {
+		switch a.(type) {
+		case *Ref, *Path:
+			if set != nil {
+				return nil
+			}
+			set = a
+		case *String, *Number:
+		default:
+			return nil
+		}
+	}
+	return set
 }
 
 // A Binary operation: or and = != < <= > >= + - * div mod |

@@ -22,8 +22,21 @@ type Env struct {
 	Now         func() time.Time
 	Rand        io.Reader
 
+	// Memo returns where the value of a call that folds is kept, nil where it is
+	// not: a sum over all members costs each member one look.
+	Memo func(c *Call, from Node) *Memo
+	// Nth finds indexed-repeat(${question}, ${repeat}, i, …) by its place; false
+	// where it must be looked for.
+	Nth func(c *Call, index []float64, from Node) ([]Node, bool)
+
 	position, size int // in a predicate
 	steps          int // nodes visited, to bound the work
+}
+
+// A Memo keeps the value of a call until what it was made of changes.
+type Memo struct {
+	Value Value
+	Good  bool
 }
 
 // maxSteps bounds one evaluation.

@@ -59,6 +59,7 @@ func init() {
 		"if":                  {3, 3, nil, lazyIf},
 		"coalesce":            {1, -1, nil, lazyCoalesce},
 		"once":                {1, 1, nil, lazyOnce},
+		"relevant":            {1, 1, plain(relevant), nil}, // SurveyCTO
 		"empty":               {1, 1, plain(func(a []Value) Value { return Boolean(a[0].IsBlank()) }), nil},
 
 		// numbers
@@ -100,10 +101,8 @@ func init() {
 			}
 			return Str(a[0].String()), nil
 		}, nil},
-		"concat": {0, -1, plain(func(a []Value) Value { return Str(strings.Join(all(a), "")) }), nil},
-		"join": {1, -1, plain(func(a []Value) Value {
-			return Str(strings.Join(all(a[1:]), a[0].String()))
-		}), nil},
+		"concat":           {0, -1, func(env *Env, a []Value) (Value, error) { return env.join(all(a), "") }, nil},
+		"join":             {1, -1, func(env *Env, a []Value) (Value, error) { return env.join(all(a[1:]), a[0].String()) }, nil},
 		"substr":           {2, 3, plain(substr), nil},
 		"substring":        {2, 3, plain(substring), nil},
 		"substring-before": {2, 2, plain(func(a []Value) Value { s, _, ok := strings.Cut(text(a, 0), text(a, 1)); return Str(when(ok, s)) }), nil},
@@ -128,6 +127,9 @@ func init() {
 		"trim":       {1, 1, plain(func(a []Value) Value { return Str(strings.TrimSpace(text(a, 0))) }), nil},
 		"upper-case": {1, 1, plain(func(a []Value) Value { return Str(strings.ToUpper(text(a, 0))) }), nil},
 		"lower-case": {1, 1, plain(func(a []Value) Value { return Str(strings.ToLower(text(a, 0))) }), nil},
+		"upper":      {1, 1, plain(func(a []Value) Value { return Str(strings.ToUpper(text(a, 0))) }), nil}, // SurveyCTO
+		"lower":      {1, 1, plain(func(a []Value) Value { return Str(strings.ToLower(text(a, 0))) }), nil},
+		"linebreak":  {0, 0, plain(func([]Value) Value { return Str("\n") }), nil},
 		"regex":      {2, 2, func(_ *Env, a []Value) (Value, error) { return regex(text(a, 0), text(a, 1)) }, nil},
 
 		// choices
@@ -137,7 +139,7 @@ func init() {
 		"is-selected": {2, 2, plain(func(a []Value) Value {
 			return Boolean(slices.Contains(words(text(a, 0)), strings.TrimSpace(text(a, 1))))
 		}), nil},
-		"selected-at":    {2, 2, plain(func(a []Value) Value { return Str(at(words(text(a, 0)), a[1].Number())) }), nil},
+		"selected-at":    {2, 2, plain(func(a []Value) Value { return orBlank(at(words(text(a, 0)), a[1].Number())) }), nil},
 		"count-selected": {1, 1, plain(func(a []Value) Value { return Num(float64(len(words(text(a, 0))))) }), nil},
 		"jr:choice-name": {2, 2, nil, lazyChoiceName},
 		"choice-label":   {2, 2, nil, lazyChoiceLabel},
@@ -161,7 +163,7 @@ func init() {
 		"current":        {0, 0, func(env *Env, _ []Value) (Value, error) { return Nodes([]Node{env.from()}), nil }, nil},
 		"pulldata":       {4, 4, pulldata, nil},
 		"randomize":      {1, 2, func(env *Env, a []Value) (Value, error) { return env.randomize(a), nil }, nil},
-		"item-at":        {3, 3, plain(func(a []Value) Value { return Str(at(split(text(a, 1), text(a, 0)), a[2].Number())) }), nil},
+		"item-at":        {3, 3, plain(func(a []Value) Value { return orBlank(at(split(text(a, 1), text(a, 0)), a[2].Number())) }), nil},
 		"item-index":     {3, 3, plain(func(a []Value) Value { return Num(float64(slices.Index(split(text(a, 1), text(a, 0)), text(a, 2)))) }), nil},
 		"item-present": {3, 3, plain(func(a []Value) Value {
 			return Boolean(slices.Contains(split(text(a, 1), text(a, 0)), text(a, 2)))
@@ -175,11 +177,11 @@ func init() {
 		"index":        {0, 1, position, nil},
 		"de-duplicate": {2, 2, plain(deDuplicate), nil},
 		"rank-index":   {2, 2, plain(func(a []Value) Value { return Num(float64(rank(a))) }), nil},
-		"count-if":     {2, 2, nil, aggregateIf(func(n []Value, _ string) Value { return Num(float64(len(n))) }, 0)},
-		"sum-if":       {2, 2, nil, aggregateIf(func(n []Value, _ string) Value { return fold(n, 0, func(x, y float64) float64 { return x + y }) }, 0)},
-		"min-if":       {2, 2, nil, aggregateIf(func(n []Value, _ string) Value { return fold(n, math.NaN(), math.Min) }, 0)},
-		"max-if":       {2, 2, nil, aggregateIf(func(n []Value, _ string) Value { return fold(n, math.NaN(), math.Max) }, 0)},
-		"join-if":      {3, 3, nil, aggregateIf(func(n []Value, sep string) Value { return Str(strings.Join(all(n), sep)) }, 1)},
+		"count-if":     {2, 2, nil, aggregateIf(func(n []Value) Value { return Num(float64(len(n))) })},
+		"sum-if":       {2, 2, nil, aggregateIf(func(n []Value) Value { return fold(n, 0, func(x, y float64) float64 { return x + y }) })},
+		"min-if":       {2, 2, nil, aggregateIf(func(n []Value) Value { return fold(n, math.NaN(), math.Min) })},
+		"max-if":       {2, 2, nil, aggregateIf(func(n []Value) Value { return fold(n, math.NaN(), math.Max) })},
+		"join-if":      {3, 3, nil, joinIf},
 
 		// dates
 		"today": {0, 0, func(env *Env, _ []Value) (Value, error) {
@@ -196,7 +198,10 @@ func init() {
 		}, nil},
 		"date": {1, 1, plain(func(a []Value) Value {
 			d, ok := toDay(a[0])
-			return Str(when(ok, dayText(d)))
+			if !ok {
+				return Value{}
+			}
+			return orBlank(dayText(d))
 		}), nil},
 		"date-time":         {1, 1, plain(dateTime), nil},
 		"decimal-date-time": {1, 1, plain(func(a []Value) Value { return Num(toNumber(text(a, 0))) }), nil},
@@ -290,6 +295,21 @@ func (env *Env) call(c *Call) (Value, error) {
 	if f.lazy != nil {
 		return f.lazy(env, c)
 	}
+	if c.folds && env.Memo != nil {
+		if m := env.Memo(c, env.from()); m != nil {
+			if m.Good {
+				return m.Value, nil
+			}
+			v, err := env.apply(f, c)
+			m.Value, m.Good = v, err == nil
+			return v, err
+		}
+	}
+	return env.apply(f, c)
+}
+
+// apply evaluates the arguments and calls.
+func (env *Env) apply(f function, c *Call) (Value, error) {
 	var few [4]Value
 	args := few[:0]
 	for _, a := range c.Args {
@@ -300,6 +320,40 @@ func (env *Env) call(c *Call) (Value, error) {
 		args = append(args, v)
 	}
 	return f.call(env, args)
+}
+
+// orBlank is a text, blank where there is none.
+func orBlank(s string) Value {
+	if s == "" {
+		return Value{}
+	}
+	return Str(s)
+}
+
+// relevant says whether a question is asked now.
+func relevant(a []Value) Value {
+	for _, n := range a[0].nodes {
+		if r, ok := n.(interface{ Relevant() bool }); !ok || r.Relevant() {
+			return Boolean(true)
+		}
+	}
+	return Boolean(false)
+}
+
+// maxText bounds what one function may make of its arguments, in bytes.
+const maxText = 1 << 20
+
+// join puts texts together, as long as that stays within bounds: a chain of
+// concatenations doubles with every link.
+func (env *Env) join(list []string, separator string) (Value, error) {
+	n := len(separator) * max(len(list)-1, 0)
+	for _, s := range list {
+		n += len(s)
+	}
+	if n > maxText {
+		return Value{}, &EvalError{Why: "too_much"}
+	}
+	return Str(strings.Join(list, separator)), env.spend(n / 64)
 }
 
 func when(ok bool, s string) string {
@@ -464,23 +518,34 @@ func translate(a []Value) Value {
 	}, text(a, 0)))
 }
 
-var compiled sync.Map // pattern -> *regexp.Regexp or nil
+// compiled keeps the patterns of regex() that were read; patterns that are put
+// together from answers could be without number, so it begins anew at times.
+var compiled struct {
+	sync.RWMutex
+	patterns map[string]*regexp.Regexp
+}
 
 // regex searches; whoever means the whole text anchors the pattern with ^ and $.
 func regex(s, pattern string) (Value, error) {
 	if len(pattern) > 1000 {
 		return Value{}, &EvalError{Why: "regex", Name: "regex", Text: "the pattern is too long"}
 	}
-	re, ok := compiled.Load(pattern)
+	compiled.RLock()
+	re, ok := compiled.patterns[pattern]
+	compiled.RUnlock()
 	if !ok {
-		r, err := regexp.Compile(pattern)
-		if err != nil {
+		var err error
+		if re, err = regexp.Compile(pattern); err != nil {
 			return Value{}, &EvalError{Why: "regex", Name: "regex", Text: "the pattern " + strconv.Quote(pattern) + " cannot be read: " + err.Error()}
 		}
-		re = r
-		compiled.Store(pattern, r)
+		compiled.Lock()
+		if compiled.patterns == nil || len(compiled.patterns) >= 1000 {
+			compiled.patterns = map[string]*regexp.Regexp{}
+		}
+		compiled.patterns[pattern] = re
+		compiled.Unlock()
 	}
-	return Boolean(re.(*regexp.Regexp).MatchString(s)), nil
+	return Boolean(re.MatchString(s)), nil
 }
 
 func at(list []string, i float64) string {
@@ -557,6 +622,23 @@ func indexedRepeat(env *Env, c *Call) (Value, error) {
 	if len(c.Args)%2 == 0 {
 		return Value{}, &EvalError{Why: "arity", Name: c.Name, Text: "indexed-repeat() takes a question and then pairs of repeat and number"}
 	}
+	if env.Nth != nil {
+		var few [4]float64
+		index := few[:0]
+		for i := 2; i < len(c.Args); i += 2 {
+			v, err := env.eval(c.Args[i])
+			if err != nil {
+				return v, err
+			}
+			index = append(index, v.Number())
+		}
+		if nodes, ok := env.Nth(c, index, env.from()); ok {
+			if len(nodes) == 0 {
+				return Value{}, nil
+			}
+			return Nodes(nodes), env.spend(len(nodes))
+		}
+	}
 	outer := *env
 	outer.From = env.Root // every instance, not only the one where the question stands
 	want, err := outer.eval(c.Args[0])
@@ -588,6 +670,9 @@ func indexedRepeat(env *Env, c *Call) (Value, error) {
 			}
 			return true
 		})
+	}
+	if len(nodes) == 0 {
+		return Value{}, nil
 	}
 	return Nodes(nodes), env.spend(len(nodes))
 }
@@ -649,37 +734,46 @@ func (env *Env) choice(question Ast, value Value) (Value, error) {
 	return Str(""), nil
 }
 
-// aggregateIf is SurveyCTO's count-if, sum-if, join-if…: the condition is worked
-// out at each of the nodes. values is the place of the nodes among the arguments.
-func aggregateIf(f func(kept []Value, separator string) Value, values int) func(*Env, *Call) (Value, error) {
+// aggregateIf is SurveyCTO's count-if, sum-if…
+func aggregateIf(f func(kept []Value) Value) func(*Env, *Call) (Value, error) {
 	return func(env *Env, c *Call) (Value, error) {
-		separator := ""
-		if values == 1 {
-			v, err := env.eval(c.Args[0])
-			if err != nil {
-				return v, err
-			}
-			separator = v.String()
-		}
-		set, err := env.eval(c.Args[values])
-		if err != nil {
-			return set, err
-		}
-		var kept []Value
-		for _, n := range set.nodes {
-			inner := *env
-			inner.Node, inner.From = n, n
-			v, err := inner.eval(c.Args[values+1])
-			env.steps = inner.steps
-			if err != nil {
-				return v, err
-			}
-			if v.Bool() {
-				kept = append(kept, Nodes([]Node{n}))
-			}
-		}
-		return f(kept, separator), nil
+		kept, err := env.where(c.Args[0], c.Args[1])
+		return f(kept), err
 	}
+}
+
+// joinIf is SurveyCTO's join-if(separator, ${question}, condition).
+func joinIf(env *Env, c *Call) (Value, error) {
+	separator, err := env.eval(c.Args[0])
+	if err != nil {
+		return separator, err
+	}
+	kept, err := env.where(c.Args[1], c.Args[2])
+	if err != nil {
+		return Value{}, err
+	}
+	return env.join(all(kept), separator.String())
+}
+
+// where keeps those of the nodes at which a condition holds.
+func (env *Env) where(nodes, condition Ast) (kept []Value, err error) {
+	set, err := env.eval(nodes)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range set.nodes {
+		inner := *env
+		inner.Node, inner.From = n, n
+		v, err := inner.eval(condition)
+		env.steps = inner.steps
+		if err != nil {
+			return nil, err
+		}
+		if v.Bool() {
+			kept = append(kept, Nodes([]Node{n}))
+		}
+	}
+	return kept, nil
 }
 
 func dateTime(a []Value) Value {
@@ -698,9 +792,9 @@ func dateTime(a []Value) Value {
 func format(a []Value) Value {
 	d, ok := toDay(a[0])
 	if !ok {
-		return Str("")
+		return Value{}
 	}
-	return Str(formatDate(d, text(a, 1)))
+	return orBlank(formatDate(d, text(a, 1)))
 }
 
 func (env *Env) property(name string) Value {

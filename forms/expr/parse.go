@@ -524,6 +524,7 @@ func (p *parser) primary() (Ast, error) {
 		}
 		p.depth--
 		p.next()
+		call.folds = call.Folded() != nil
 		return call, nil
 	}
 	if t.kind == tOp && t.text == "(" {

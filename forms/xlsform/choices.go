@@ -52,6 +52,8 @@ func (d *definer) lists(s *sheet) {
 		if l == nil {
 			l = &List{Name: listName, Columns: extraNames, Row: r.Number}
 			d.def.Lists[listName] = l
+		}
+		if first[listName] == nil { // external_choices may go on with a list of choices
 			first[listName] = map[string]Choice{}
 		}
 		for _, i := range extra {

@@ -102,6 +102,12 @@ func columnNames(list string) map[string]string {
 	return m
 }
 
+// xformsColumns are columns by the names of the attributes they become (ODK
+// XForms, “Bindings”).
+var xformsColumns = map[string]string{
+	"jr:constraintmsg": "constraint_message", "jr:requiredmsg": "required_message", "entities:saveto": "save_to",
+}
+
 // A heading is a column as it was understood.
 type heading struct {
 	column   string // canonical; "" when it is not known
@@ -118,6 +124,17 @@ func readHeading(written string, known map[string]string) heading {
 		base, rest = b, r
 	} else if b, r, ok := strings.Cut(written, ":"); ok && known[plainColumn(written)] == "" {
 		base, rest = b, r
+	}
+	switch plainColumn(base) {
+	case "bind", "body", "control": // bind::relevant, body::appearance, bind::jr:constraintMsg
+		if column := known[plainColumn(rest)]; column != "" && !strings.HasSuffix(column, "*") {
+			h.column = column
+			return h
+		}
+		if column := xformsColumns[plainColumn(rest)]; known[column] != "" {
+			h.column = column
+			return h
+		}
 	}
 	if plainColumn(base) == "media" && rest != "" {
 		base = rest
@@ -149,9 +166,7 @@ func readHeading(written string, known map[string]string) heading {
 	return h
 }
 
-func plainColumn(s string) string {
-	return strings.ReplaceAll(strings.Join(strings.Fields(fold(s)), "_"), "-image", "-image")
-}
+func plainColumn(s string) string { return strings.Join(strings.Fields(fold(s)), "_") }
 
 // A sheet is a table whose headings are understood.
 type sheet struct {

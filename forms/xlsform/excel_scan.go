@@ -307,7 +307,7 @@ func (x *excel) scanSheet(raw []byte, g *grid) error {
 			}
 		}
 		if c.formula {
-			if !c.has {
+			if !c.has && c.kind != "str" { // a text without a value is the empty one
 				g.problem(col, row, "form.formula_no_value", "")
 			} else {
 				g.formulas.note(col, row)
