@@ -30,6 +30,10 @@ type field struct {
 	list   *list
 	lookup *lookup // of the filter: how its rows are found
 	source *field  // of select_one ${question}: where the choices come from
+	search *search // of the appearance search(…): the file they come from
+
+	randomize bool
+	seed      *expr.Expr
 
 	saveList, saveProperty string
 	refs                   map[string]ref // ${name} as seen from here

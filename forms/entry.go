@@ -1,8 +1,10 @@
 package forms
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,7 +31,8 @@ type Entry struct {
 
 	versions []uint32 // by field: counts the changes of its answers
 	memos    map[memoKey]*memo
-	size     int // nodes
+	size     int    // nodes
+	seed     uint64 // of the order of randomized choices
 
 	queue    queue
 	recounts int     // in the present run
@@ -92,6 +95,12 @@ func (form *Form) New(o Options) *Entry {
 			return nil
 		},
 	}
+	if o.Rand != nil {
+		var b [8]byte
+		if _, err := io.ReadFull(o.Rand, b[:]); err == nil {
+			e.seed = binary.LittleEndian.Uint64(b[:])
+		}
+	}
 	e.SetLanguage(o.Language)
 	e.root = e.plant(form.root, nil)
 	e.env.Root = e.root
@@ -127,11 +136,7 @@ func (e *Entry) choiceLabel(question expr.Node, value string) (string, bool) {
 	if !ok || n.field.list == nil {
 		return "", false
 	}
-	rows := n.field.list.rowsOf(n.field, value)
-	if len(rows) == 0 {
-		return "", false
-	}
-	return e.choice(n.field, rows[0]).Label, true
+	return e.labelOf(n.field, value)
 }
 
 func (e *Entry) pullData(file, want, key, value string) (string, bool) {
@@ -255,6 +260,9 @@ func (e *Entry) Set(path, value string) ([]string, error) {
 	e.run()
 	return e.paths(), nil
 }
+
+// Changed lists what the last answer, addition or removal changed, as Set does.
+func (e *Entry) Changed() []string { return e.paths() }
 
 // Add appends an instance to a repeat and returns its path.
 func (e *Entry) Add(repeat string) (string, error) {

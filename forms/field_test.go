@@ -129,6 +129,72 @@ func TestFilesBesideTheForm(t *testing.T) {
 	require.Contains(t, report.Warnings[0].Message, "none.csv")
 }
 
+// TestListsOfOtherKinds: GeoJSON, XML, a loop over a list, choices in a random
+// order, and a search in a file.
+func TestListsOfOtherKinds(t *testing.T) {
+	beside := fstest.MapFS{
+		"places.geojson": {Data: []byte(`{"type":"FeatureCollection","features":[{"type":"Feature","id":"p1","properties":{"title":"上岭","homes":31},"geometry":{"type":"Point","coordinates":[106.5,23.25]}}]}`)},
+		"towns.xml":      {Data: []byte(`<?xml version="1.0"?><root><item><name>yq</name><label>云栖镇</label></item><item><name>sl</name><label>上岭镇</label></item></root>`)},
+		"people.csv":     {Data: []byte("id,name,village\n1,韦大山,石桥村\n2,黄秀英,板楞村\n3,韦小山,板楞村\n")},
+	}
+	f, report := Open("f.md", []byte(`
+| survey | type | name | label | appearance | parameters | relevant | calculation |
+| | begin loop over crops | crop | Crops | | | | |
+| | decimal | mu | How much %(label)s? | | | | |
+| | integer | kg | Kilos of %(name)s, %(unit)s | | | ../mu > 0 | |
+| | end loop | | | | | | |
+| | select_one_from_file places.geojson | place | Place | | | | |
+| | calculate | where | | | | | instance('places')/root/item[id = ${place}]/geometry |
+| | select_one_from_file towns.xml | town | Town | | | | |
+| | select_one letters | random | Random | | randomize=true seed=42 | | |
+| | text | part | Part | | | | |
+| | select_one who | who | Who | minimal search('people', 'contains', 'name', ${part}, 'village', '板楞村') | | | |
+| | note | said | ${who} in ${town} at ${place} | | | | |
+| choices | list_name | name | label | unit |
+| | crops | rice | 水稻 | 斤 |
+| | crops | maize | 玉米 | 公斤 |
+| | letters | a | A | |
+| | letters | b | B | |
+| | letters | c | C | |
+| | letters | d | D | |
+| | letters | e | E | |
+| | who | other | 别人 | |
+| | who | id | name,village | |
+| settings | form_id | version |
+| | f | 1 |
+`), beside)
+	require.NotNil(t, f, report.Errors)
+	require.Empty(t, report.Warnings)
+	e := f.New(Options{})
+	for _, a := range [][2]string{{"/crop/rice/mu", "2"}, {"/place", "p1"}, {"/town", "sl"}, {"/part", "山"}, {"/who", "3"}} {
+		_, err := e.Set(a[0], a[1])
+		require.NoError(t, err)
+	}
+	node := func(path string) Node {
+		n, ok := e.Node(path)
+		require.True(t, ok, path)
+		return n
+	}
+	require.Equal(t, "How much 水稻?", node("/crop/rice/mu").Label)
+	require.Equal(t, "Kilos of maize, 公斤", node("/crop/maize/kg").Label)
+	require.True(t, node("/crop/rice/kg").Relevant)
+	require.False(t, node("/crop/maize/kg").Relevant)
+	require.Equal(t, []Choice{{Name: "p1", Label: "上岭"}}, node("/place").Choices)
+	require.Equal(t, "23.25 106.5 0 0", node("/where").Value)
+	require.Equal(t, []Choice{{Name: "yq", Label: "云栖镇"}, {Name: "sl", Label: "上岭镇"}}, node("/town").Choices)
+	require.Equal(t, []Choice{{Name: "other", Label: "别人"}, {Name: "3", Label: "韦小山 板楞村"}}, node("/who").Choices)
+	require.Equal(t, "韦小山 板楞村 in 上岭镇 at 上岭", node("/said").Label)
+	_, err := e.Set("/who", "1")
+	require.NoError(t, err)
+	require.Equal(t, "answer.choice", node("/who").Code, "she lives in another village")
+
+	order := ""
+	for _, c := range node("/random").Choices {
+		order += c.Name
+	}
+	require.Equal(t, "aecbd", order, "in ODK's order for 42")
+}
+
 // TestRepeatsThatCountThemselves: by a number, and by the answers inside.
 func TestRepeatsThatCountThemselves(t *testing.T) {
 	f := open(t, `

@@ -1,6 +1,7 @@
 package forms
 
 import (
+	"path"
 	"slices"
 	"strings"
 
@@ -57,7 +58,7 @@ func (form *Form) list(name string) *list {
 }
 
 func (form *Form) file(name string) *xlsform.List {
-	for _, n := range []string{name, name + ".csv"} {
+	for _, n := range []string{name, name + ".csv", name + ".geojson", name + ".xml"} {
 		if l := form.def.Files[n]; l != nil {
 			return l
 		}
@@ -75,7 +76,7 @@ func (form *Form) instanceNames() []string {
 		names = append(names, n)
 	}
 	for n := range form.def.Files {
-		names = append(names, strings.TrimSuffix(n, ".csv"))
+		names = append(names, strings.TrimSuffix(n, path.Ext(n)))
 	}
 	slices.Sort(names)
 	return names
@@ -207,6 +208,29 @@ func (c *compiler) choices(f *field) {
 	if src := it.ChoiceFilter; src.Text != "" && f.list != nil {
 		f.filter = c.filter(f, src)
 	}
+	c.search(f)
+	c.seed(f)
+}
+
+// seed reads the parameters randomize and seed (ODK XForms, randomize()).
+func (c *compiler) seed(f *field) {
+	if !strings.EqualFold(f.item.Parameters["randomize"], "true") {
+		return
+	}
+	f.randomize = true
+	if text := f.item.Parameters["seed"]; text != "" {
+		f.seed = c.parse(f, xlsform.Source{Text: text, Cell: f.item.ParametersCell, Column: "parameters", Row: f.item.Row}, roleValid)
+	}
+}
+
+// shuffle puts choices in an order that stays the same for the entry: by the
+// author's seed, or else by the entry's own and the question.
+func (e *Entry) shuffle(n *node, choices []Choice) {
+	seed := int64(e.seed>>1) + int64(n.field.index) + int64(n.at)
+	if n.field.seed != nil {
+		seed = expr.Seed(e.eval(n, n.field.seed, n.field.item.ChoiceFilter))
+	}
+	expr.Shuffle(len(choices), seed, func(i, j int) { choices[i], choices[j] = choices[j], choices[i] })
 }
 
 // filter parses a choice filter: bare names are columns of the list.
@@ -340,14 +364,7 @@ func (e *Entry) candidates(n *node) []*row {
 	if err != nil || v.Type != expr.StringType && v.Type != expr.NodesType || len(v.List()) > 1 {
 		return f.list.rows
 	}
-	found := f.list.index[f.lookup.column][v.String()]
-	rows := make([]*row, 0, len(found))
-	for _, x := range found {
-		if r, ok := x.(*row); ok {
-			rows = append(rows, r)
-		}
-	}
-	return rows
+	return f.list.equal(f.lookup.column, v.String())
 }
 
 // choices lists what a question offers now.
@@ -359,13 +376,20 @@ func (e *Entry) choices(n *node) []Choice {
 	if f.list == nil {
 		return nil
 	}
-	rows := e.candidates(n)
-	out := make([]Choice, 0, len(rows))
-	for _, r := range rows {
-		if f.filter != nil && !e.offered(n, r) {
-			continue
+	var out []Choice
+	if f.search != nil {
+		out = e.searched(n)
+	} else {
+		rows := e.candidates(n)
+		out = make([]Choice, 0, len(rows))
+		for _, r := range rows {
+			if f.filter == nil || e.offered(n, r) {
+				out = append(out, e.choice(f, r))
+			}
 		}
-		out = append(out, e.choice(f, r))
+	}
+	if f.randomize {
+		e.shuffle(n, out)
 	}
 	return out
 }
@@ -418,6 +442,11 @@ func (e *Entry) offers(n *node, value string) bool {
 	case f.list == nil:
 		return true
 	}
+	if s := f.search; s != nil {
+		isIt := func(name string) bool { return name == value }
+		return slices.ContainsFunc(s.own, func(r *row) bool { return isIt(r.choice().Name) }) ||
+			slices.ContainsFunc(e.found(n), func(r *row) bool { return isIt(r.cell(s.value)) })
+	}
 	for _, x := range f.list.rowsOf(f, value) {
 		if f.filter == nil || e.offered(n, x) {
 			return true
@@ -426,18 +455,44 @@ func (e *Entry) offers(n *node, value string) bool {
 	return false
 }
 
+// labelOf is what a value of a question's choices is called, whether it is offered
+// now or not.
+func (e *Entry) labelOf(f *field, value string) (string, bool) {
+	if s := f.search; s != nil {
+		for _, r := range s.own {
+			if r.choice().Name == value {
+				return e.choice(f, r).Label, true
+			}
+		}
+		for _, r := range s.file.equal(s.value, value) {
+			return s.label(r), true
+		}
+		return "", false
+	}
+	for _, r := range f.list.rowsOf(f, value) {
+		return e.choice(f, r).Label, true
+	}
+	return "", false
+}
+
 // rowsOf finds the rows whose stored value it is.
 func (l *list) rowsOf(f *field, value string) []*row {
 	column := "name"
-	if v := f.item.Parameters["value"]; v != "" && l.file {
-		column = v
+	if l.file {
+		if v := f.item.Parameters["value"]; v != "" {
+			column = v
+		} else if l.src.ValueAt >= 0 && l.src.ValueAt < len(l.src.Columns) {
+			column = l.src.Columns[l.src.ValueAt]
+		}
 	}
-	m, ok := l.index[column]
-	if !ok {
-		return nil
-	}
-	var rows []*row
-	for _, n := range m[value] {
+	return l.equal(column, value)
+}
+
+// equal finds the rows of which a column has a value.
+func (l *list) equal(column, value string) []*row {
+	found := l.index[column][value]
+	rows := make([]*row, 0, len(found))
+	for _, n := range found {
 		if r, ok := n.(*row); ok {
 			rows = append(rows, r)
 		}

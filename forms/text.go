@@ -109,8 +109,8 @@ func (e *Entry) shown(n *node) string {
 		var labels []string
 		for _, w := range values(f, v) {
 			label := w
-			if rows := f.list.rowsOf(f, w); len(rows) > 0 {
-				label = e.choice(f, rows[0]).Label
+			if l, ok := e.labelOf(f, w); ok {
+				label = l
 			}
 			labels = append(labels, label)
 		}

@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"ironfeet/forms"
@@ -154,8 +156,10 @@ func (c *FormFillCmd) Run(o *Output) error {
 		switch {
 		case s.Add != "":
 			_, err = e.Add(s.Add)
+			paths = e.Changed()
 		case s.Remove != "":
 			err = e.Remove(s.Remove)
+			paths = e.Changed()
 		case s.Language != "":
 			if !e.SetLanguage(s.Language) {
 				err = fmt.Errorf("the form has no language %q", s.Language)
@@ -172,8 +176,11 @@ func (c *FormFillCmd) Run(o *Output) error {
 			}
 		}
 	}
-	var nodes []shownNode
+	nodes := []shownNode{}
 	for _, n := range e.Nodes() {
+		if n.Choices == nil {
+			n.Choices = []forms.Choice{}
+		}
 		nodes = append(nodes, shownNode{n.Path, n.Type, n.Value, n.Label, n.Relevant, n.Valid, n.Message, n.Choices})
 	}
 	if c.JSON {
@@ -196,6 +203,21 @@ type FormEvalCmd struct {
 	Context string `type:"path" help:"JSON: node, values by path, today." placeholder:"FILE"`
 	Batch   string `type:"path" help:"JSON list of {expr, context}." placeholder:"FILE"`
 	JSON    bool   `name:"json" help:"Print one JSON document."`
+}
+
+// expressionArgs lets an expression begin with a minus: what no flag begins like
+// is an argument.
+func expressionArgs(args []string) []string {
+	if len(args) < 2 || args[0] != "form" || args[1] != "eval" {
+		return args
+	}
+	out := slices.Clone(args)
+	for i, a := range out[2:] {
+		if strings.HasPrefix(a, "-") && len(a) > 1 && !strings.HasPrefix(a, "--") && a != "-h" {
+			out[i+2] = " " + a
+		}
+	}
+	return out
 }
 
 // An evalContext is the little instance an expression is evaluated in.
@@ -272,7 +294,10 @@ func evaluate(src string, c evalContext) evalResult {
 	r := evalResult{Type: v.Type.String()}
 	switch v.Type {
 	case expr.NumberType:
-		r.Value = v.Number()
+		r.Value = json.Number(v.String())
+		if math.IsInf(v.Number(), 0) { // JSON has no word for it
+			r.Value = v.String()
+		}
 	case expr.BooleanType:
 		r.Value = v.Bool()
 	case expr.NodesType:

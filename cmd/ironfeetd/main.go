@@ -74,7 +74,7 @@ func run(args []string, out, errw io.Writer) (status int) {
 			status = usage
 		}
 	}()
-	kctx, err := parser.Parse(args)
+	kctx, err := parser.Parse(expressionArgs(args))
 	if err != nil {
 		fmt.Fprintln(errw, "error:", err)
 		fmt.Fprintln(errw, "hint: ironfeetd --help lists the commands; every command has a --help of its own")

@@ -63,6 +63,21 @@ func TestWhatExpressionsMean(t *testing.T) {
 	}
 }
 
+// TestRandomizeAsODKDoes: the orders that ODK's own engines give.
+func TestRandomizeAsODKDoes(t *testing.T) {
+	for _, c := range []struct {
+		seed expr.Value
+		want string
+	}{
+		{expr.Num(42), "AFCBDE"}, {expr.Str("42"), "AFCBDE"}, {expr.Num(-42), "EDAFBC"}, {expr.Num(1), "BFEACD"}, {expr.Num(1.1), "BFEACD"},
+		{expr.Num(11111111), "ACDBFE"}, {expr.Num(0), "CBEAFD"}, {expr.Value{}, "CBEAFD"}, {expr.Str("mirror"), "ACBEDF"},
+	} {
+		got := []byte("ABCDEF")
+		expr.Shuffle(len(got), expr.Seed(c.seed), func(i, j int) { got[i], got[j] = got[j], got[i] })
+		assert.Equal(t, c.want, string(got), "seed %v", c.seed)
+	}
+}
+
 func TestWhatCannotBeRead(t *testing.T) {
 	for _, src := range []string{"", "1 +", "(1", "'open", "${open", "${}", "1 2", ")", "f(", "f(1,)", "a[", "a[1", "//", "1 ! 2", strings.Repeat("(", 5000), strings.Repeat("a or ", 60_000) + "b"} {
 		_, err := expr.Parse(src)

@@ -826,26 +826,51 @@ func (env *Env) uuid() string {
 	return id.String()
 }
 
-// randomize shuffles (Fisher-Yates); with a seed, always in the same way, by the
-// generator ODK XForms names (Park-Miller).
+// randomize shuffles; with a seed, always in the same way.
 func (env *Env) randomize(a []Value) Value {
 	nodes := slices.Clone(a[0].nodes)
-	next := env.random
-	if len(a) > 1 && !a[1].IsBlank() {
-		seed := int64(a[1].Number()) % 2147483647
-		if seed <= 0 {
-			seed += 2147483646
-		}
-		next = func() float64 {
-			seed = seed * 16807 % 2147483647
-			return float64(seed-1) / 2147483646
-		}
-	}
-	for i := len(nodes); i > 1; i-- {
-		j := min(int(next()*float64(i)), i-1)
-		nodes[i-1], nodes[j] = nodes[j], nodes[i-1]
+	swap := func(i, j int) { nodes[i], nodes[j] = nodes[j], nodes[i] }
+	if len(a) > 1 {
+		Shuffle(len(nodes), Seed(a[1]), swap)
+	} else {
+		shuffle(len(nodes), env.random, swap)
 	}
 	return Nodes(nodes)
+}
+
+// Seed reads the seed of randomize() as ODK does: whole numbers, 0 where there is
+// nothing, and a digest of any other text.
+func Seed(v Value) int64 {
+	switch f := v.Number(); {
+	case !math.IsNaN(f) && math.Abs(f) < 1<<63:
+		return int64(f)
+	case v.String() == "":
+		return 0
+	}
+	sum := sha256.Sum256([]byte(v.String()))
+	return int64(binary.BigEndian.Uint64(sum[:8]))
+}
+
+// Shuffle shuffles n things as randomize() of ODK does for a seed: Fisher-Yates
+// from the front, with the generator of Park and Miller. ABCDEF by 42 -> AFCBDE.
+func Shuffle(n int, seed int64, swap func(i, j int)) {
+	const modulus = 1<<31 - 1
+	s := seed % modulus
+	if s <= 0 {
+		s += modulus - 1
+	}
+	shuffle(n, func() float64 {
+		s = s * 16807 % modulus
+		return float64(s-1) / (modulus - 1)
+	}, swap)
+}
+
+func shuffle(n int, next func() float64, swap func(i, j int)) {
+	for i := range n {
+		if j := min(int(next()*float64(i+1)), i); j != i {
+			swap(i, j)
+		}
+	}
 }
 
 func digest(a []Value) Value {

@@ -1,8 +1,7 @@
 package xlsform
 
 import (
-	"io/fs"
-	"path"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -111,7 +110,7 @@ func (d *definer) choiceList(r Row, it *Item) {
 		}
 		if l == nil {
 			p.Code, p.Got = "form.unknown_list", it.List
-			p.Near = Nearest(it.List, slices.Sorted(mapKeys(d.def.Lists)))
+			p.Near = Nearest(it.List, slices.Sorted(maps.Keys(d.def.Lists)))
 			d.report.Error(problem(p))
 			return
 		}
@@ -121,71 +120,6 @@ func (d *definer) choiceList(r Row, it *Item) {
 			d.report.Error(problem(p))
 		}
 	}
-}
-
-// has says whether a file lies beside the form, or in the workbook.
-func (d *definer) has(name string) bool {
-	if d.tables.Sheet(name) != nil || d.def.Files[name] != nil {
-		return true
-	}
-	return slices.ContainsFunc(d.beside, func(fsys fs.FS) bool {
-		_, err := fs.Stat(fsys, path.Base(name))
-		return err == nil
-	})
-}
-
-// file reads a list that lies beside the form, or in the workbook as a sheet.
-func (d *definer) file(name string, p Problem) *List {
-	if l := d.def.Files[name]; l != nil {
-		return l
-	}
-	l := &List{Name: name}
-	d.def.Files[name] = l
-	p.Got = name
-	table := d.tables.Sheet(name)
-	if table == nil {
-		if strings.ToLower(path.Ext(name)) != ".csv" {
-			p.Code = "form.file_kind"
-			d.report.Warn(problem(p))
-			return l
-		}
-		for _, fsys := range d.beside {
-			data, err := readLimited(fsys, path.Base(name))
-			if err != nil {
-				continue
-			}
-			g := &grid{name: name, report: &d.report}
-			if err := readCSV(data, g); err != nil {
-				p.Code, p.Got = "form.bad_csv", err.Error()
-				d.report.Warn(problem(p))
-			}
-			table = g.table()
-			break
-		}
-	}
-	if table == nil {
-		p.Code = "form.file_missing"
-		d.report.Warn(problem(p))
-		return l
-	}
-	l.Columns = table.Header
-	l.ValueAt, l.LabelAt = indexOf(table.Header, "name"), indexOf(table.Header, "label")
-	if l.LabelAt < 0 {
-		l.LabelAt = max(l.ValueAt, 0)
-	}
-	for _, r := range table.Rows {
-		c := Choice{Row: r.Number, Values: make([]string, len(table.Header))}
-		for i := range table.Header {
-			c.Values[i] = r.Cell(i)
-		}
-		if l.ValueAt >= 0 {
-			c.Name = r.Cell(l.ValueAt)
-		}
-		c.Label = Text{In: make([]string, len(d.langs.list))}
-		c.Label.In[0] = r.Cell(l.LabelAt)
-		l.Choices = append(l.Choices, c)
-	}
-	return l
 }
 
 func indexOf(header []string, name string) int {

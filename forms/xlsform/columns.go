@@ -1,6 +1,7 @@
 package xlsform
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -294,6 +295,9 @@ func collectLanguages(def string, sheets ...*sheet) *languages {
 	}
 	return l
 }
+
+// named is a language by its name; one without is known by its column.
+func (l *languages) named(i int) string { return cmp.Or(l.list[i].Name, "label") }
 
 // find looks a language up by what is written, by name or by code.
 func (l *languages) find(written string) int {

@@ -2,6 +2,7 @@ package xlsform
 
 import (
 	"io/fs"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -97,19 +98,9 @@ func (d *definer) said() {
 			d.report.Warn(problem(Problem{Sheet: "survey", Cell: CellName(r.n.column, r.n.row), Row: r.n.row, Code: r.code, Got: strconv.Itoa(r.n.count)}))
 		}
 	}
-	for _, name := range slices.Sorted(mapKeys(d.def.Lists)) {
+	for _, name := range slices.Sorted(maps.Keys(d.def.Lists)) {
 		if l := d.def.Lists[name]; !d.used[name] && !d.mentioned(name) {
 			d.report.Warn(problem(Problem{Sheet: "choices", Row: l.Row, Code: "form.list_not_used", Got: name}))
-		}
-	}
-}
-
-func mapKeys[V any](m map[string]V) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
 		}
 	}
 }
@@ -251,16 +242,16 @@ func (d *definer) expression(s *sheet, r Row, column string) Source {
 	place := Problem{Sheet: s.Name, Cell: src.Cell, Row: src.Row, Column: src.Column}
 	for _, m := range namesFile.FindAllStringSubmatch(src.Text, -1) {
 		name := strings.TrimSuffix(m[2], ".csv") + ".csv"
-		if m[1] == "pulldata" || d.def.Lists[m[2]] == nil && d.has(name) {
+		if m[1] != "instance" || d.def.Lists[m[2]] == nil && d.has(name) {
 			d.file(name, place)
 		}
 	}
 	return src
 }
 
-// namesFile finds the files that expressions read: pulldata('people', …) and
-// instance('people').
-var namesFile = regexp.MustCompile(`\b(pulldata|instance)\(\s*['"]([^'"]{1,200})['"]`)
+// namesFile finds the files that expressions and appearances read:
+// pulldata('people', …), instance('people') and search('people').
+var namesFile = regexp.MustCompile(`\b(pulldata|instance|search)\(\s*['"]([^'"]{1,200})['"]`)
 
 var (
 	typographic = strings.NewReplacer("“", `"`, "”", `"`, "„", `"`, "‘", "'", "’", "'", "‚", "'", "″", `"`)

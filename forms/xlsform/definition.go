@@ -81,7 +81,7 @@ type Item struct {
 	ChoiceFilter, RepeatCount, Trigger                             Source
 	SaveTo                                                         Source
 	Was                                                            string // the question's name in an earlier version of the form
-	Appearance                                                     string
+	Appearance, AppearanceCell                                     string
 	Parameters                                                     map[string]string
 	ParametersCell                                                 string
 	Extra                                                          map[string]string // bind::*, body::*, instance::*, rows, …

@@ -243,3 +243,15 @@ func open(t *testing.T, name string, data []byte) {
 		t.Fatal("a record does not read back", err)
 	}
 }
+
+// FuzzFile: what lies beside a form comes from anywhere.
+func FuzzFile(f *testing.F) {
+	f.Add(".geojson", []byte(`{"type":"FeatureCollection","features":[{"id":1,"properties":{"a":"b"},"geometry":{"type":"Polygon","coordinates":[[[1,2],[3,4,5]]]}}]}`))
+	f.Add(".xml", []byte(`<root><item><name>a</name><label>b</label></item></root>`))
+	f.Add(".csv", []byte("name,label\na,b\n"))
+	f.Fuzz(func(t *testing.T, ext string, data []byte) {
+		name := "list" + ext
+		form := "| survey | type | name | label |\n| | select_one_from_file " + name + " | a | A |\n"
+		_, _ = xlsform.ReadFile("f.md", []byte(form), fstest.MapFS{name: {Data: data}})
+	})
+}

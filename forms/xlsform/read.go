@@ -73,6 +73,7 @@ func ReadFile(name string, data []byte, beside ...fs.FS) (*Definition, Report) {
 	}
 	base := path.Base(strings.ReplaceAll(name, "\\", "/"))
 	def, more := define(tables, strings.TrimSuffix(base, path.Ext(base)), beside)
+	report.excuse(tables)
 	report.Merge(more)
 	report.Sort()
 	return def, report
@@ -86,9 +87,29 @@ func ReadDir(fsys fs.FS) (*Definition, Report) {
 		return nil, report
 	}
 	def, more := define(tables, "form", []fs.FS{fsys})
+	report.excuse(tables)
 	report.Merge(more)
 	report.Sort()
 	return def, report
+}
+
+// excuse makes warnings of faulty cells in columns that no form reads: authors
+// keep formulas of their own beside the questions.
+func (r *Report) excuse(tables *Tables) {
+	kept := r.Errors[:0]
+	for _, p := range r.Errors {
+		if p.Code == "form.cell_error" || p.Code == "form.formula_no_value" {
+			t := tables.Sheet(p.Sheet)
+			column, ok := columnOf([]byte(p.Cell))
+			known := map[string]map[string]string{"survey": surveyColumns, "settings": settingColumns}[fold(p.Sheet)]
+			if t != nil && ok && known != nil && (column >= len(t.Header) || readHeading(t.Header[column], known).column == "") {
+				r.Warn(p)
+				continue
+			}
+		}
+		kept = append(kept, p)
+	}
+	r.Errors = kept
 }
 
 // ReadDirTables reads every CSV of a folder as a sheet.

@@ -86,6 +86,9 @@ func (d *definer) end(r Row, t typed) {
 		d.report.Warn(problem(Problem{Sheet: d.survey.Name, Cell: o.item.NameCell, Row: o.item.Row, Code: "form.empty_group", Got: o.item.Name}))
 	}
 	d.stack = d.stack[:len(d.stack)-1]
+	if o.typ.loop {
+		d.unroll(o.item, o.typ.list)
+	}
 }
 
 func (d *definer) item(r Row, written string, t typed) {
@@ -98,11 +101,6 @@ func (d *definer) item(r Row, written string, t typed) {
 		it.Kind, it.Type = Repeat, "repeat"
 	case t.begin:
 		it.Kind, it.Type = Group, "group"
-		if t.loop {
-			p := place
-			p.Code = "form.loop"
-			d.report.Warn(problem(p))
-		}
 	case !t.known:
 		p := place
 		p.Code = "form.unknown_type"
@@ -142,7 +140,8 @@ func (d *definer) item(r Row, written string, t typed) {
 	it.Trigger = d.expression(s, r, "trigger")
 	it.Required, it.ReadOnly = d.yesNo(r, "required"), d.yesNo(r, "read_only")
 	it.SaveTo = s.source(r, "save_to")
-	it.Appearance, it.Was = s.cell(r, "appearance"), s.cell(r, "was")
+	appearance := d.expression(s, r, "appearance")
+	it.Appearance, it.AppearanceCell, it.Was = appearance.Text, appearance.Cell, s.cell(r, "was")
 	it.Parameters = d.parameters(r, it)
 	for i, h := range s.heads {
 		if v := r.Cell(i); v != "" && (h.column == "" && h.written != "" || h.column == "rows" || h.column == "intent" || h.column == "query") {
@@ -321,7 +320,7 @@ func (d *definer) check(r Row, it *Item, t typed) {
 		for i, s := range it.Label.In {
 			if s == "" {
 				p := d.survey.place(r, "label")
-				p.Code, p.Other, p.Near = "form.no_translation", d.langs.list[i].Name, d.langs.list[0].Name
+				p.Code, p.Other, p.Near = "form.no_translation", d.langs.named(i), d.langs.named(0)
 				d.report.Warn(problem(p))
 				break
 			}
