@@ -57,6 +57,15 @@ func (form *Form) list(name string) *list {
 	return form.lists[name]
 }
 
+// external returns a list of the sheet external_choices.
+func (form *Form) external(name string) *list {
+	key := "external_choices!" + name // no list's name holds a “!” and is found by instance()
+	if src := form.def.External[name]; src != nil && form.lists[key] == nil {
+		form.lists[key] = newList(src, false)
+	}
+	return form.lists[key]
+}
+
 func (form *Form) file(name string) *xlsform.List {
 	for _, n := range []string{name, name + ".csv", name + ".geojson", name + ".xml"} {
 		if l := form.def.Files[n]; l != nil {
@@ -204,7 +213,11 @@ func (c *compiler) choices(f *field) {
 		c.reads[f][roleValid] = append(c.reads[f][roleValid], dependency{r.field, true})
 		return
 	}
-	f.list = c.form.list(it.List)
+	if it.External {
+		f.list = c.form.external(it.List)
+	} else {
+		f.list = c.form.list(it.List)
+	}
 	if src := it.ChoiceFilter; src.Text != "" && f.list != nil {
 		f.filter = c.filter(f, src)
 	}

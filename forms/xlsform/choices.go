@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// lists reads the choices.
-func (d *definer) lists(s *sheet) {
+// lists reads a sheet of choices into the lists of a definition.
+func (d *definer) lists(s *sheet, into map[string]*List) {
 	if len(s.Rows) == 0 {
 		return
 	}
@@ -25,6 +25,7 @@ func (d *definer) lists(s *sheet) {
 		}
 	}
 	first := map[string]map[string]Choice{}
+	legal := map[string]bool{} // lists of which choices under different filters were said
 	for _, r := range s.Rows {
 		listName, name := s.cell(r, "list_name"), s.cell(r, "name")
 		c := Choice{Name: name, Row: r.Number, Label: d.langs.text(s, r, "label"), Image: d.langs.text(s, r, "image")}
@@ -47,12 +48,10 @@ func (d *definer) lists(s *sheet) {
 			}
 			continue
 		}
-		l := d.def.Lists[listName]
+		l := into[listName]
 		if l == nil {
 			l = &List{Name: listName, Columns: extraNames, Row: r.Number}
-			d.def.Lists[listName] = l
-		}
-		if first[listName] == nil { // external_choices may go on with a list of choices
+			into[listName] = l
 			first[listName] = map[string]Choice{}
 		}
 		for _, i := range extra {
@@ -69,7 +68,10 @@ func (d *definer) lists(s *sheet) {
 			if !slices.Equal(before.Values, c.Values) || d.def.Settings.AllowDuplicates {
 				p.Code = "form.choice_twice_extra"
 			}
-			d.report.Warn(problem(p))
+			if p.Code == "form.choice_twice" || !legal[listName] { // what is legal is said once a list
+				d.report.Warn(problem(p))
+			}
+			legal[listName] = legal[listName] || p.Code == "form.choice_twice_extra"
 			if p.Code == "form.choice_twice" && slices.Equal(before.Label.In, c.Label.In) {
 				continue // the same row again
 			}
@@ -100,9 +102,15 @@ func (d *definer) choiceList(r Row, it *Item) {
 	case it.File:
 		d.file(it.List, p)
 	default:
-		l := d.def.Lists[it.List]
+		lists := d.def.Lists
+		if it.External {
+			if it.External = len(d.def.External) > 0; it.External {
+				lists = d.def.External
+			}
+		}
+		l := lists[it.List]
 		if l == nil {
-			for name, other := range d.def.Lists { // capitals do not count
+			for name, other := range lists { // capitals do not count
 				if strings.EqualFold(name, it.List) {
 					l, it.List = other, name
 				}
@@ -110,7 +118,7 @@ func (d *definer) choiceList(r Row, it *Item) {
 		}
 		if l == nil {
 			p.Code, p.Got = "form.unknown_list", it.List
-			p.Near = Nearest(it.List, slices.Sorted(maps.Keys(d.def.Lists)))
+			p.Near = Nearest(it.List, slices.Sorted(maps.Keys(lists)))
 			d.report.Error(problem(p))
 			return
 		}

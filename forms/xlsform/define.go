@@ -71,17 +71,15 @@ func define(t *Tables, name string, beside []fs.FS) (*Definition, Report) {
 	}
 	choices := openSheet(t.Sheet("choices"), choiceColumns, true, &d.report)
 	external := openSheet(t.Sheet("external_choices"), choiceColumns, true, &d.report)
-	d.def = &Definition{Lists: map[string]*List{}, Files: map[string]*List{}}
+	d.def = &Definition{Lists: map[string]*List{}, External: map[string]*List{}, Files: map[string]*List{}}
 	d.settings(name)
 	d.langs = collectLanguages(d.def.Settings.DefaultLanguage, d.survey, choices)
 	d.def.Languages = d.langs.list
 	if def := d.def.Settings.DefaultLanguage; def != "" && d.langs.find(def) < 0 && len(d.langs.list) > 1 {
 		d.report.Warn(problem(Problem{Sheet: "settings", Code: "form.unknown_language", Got: def, Near: Nearest(def, d.langs.keys)}))
 	}
-	d.lists(choices)
-	if external.Name != "" {
-		d.lists(external)
-	}
+	d.lists(choices, d.def.Lists)
+	d.lists(external, d.def.External)
 	d.entities()
 	d.questions()
 	d.said()

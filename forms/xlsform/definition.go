@@ -8,6 +8,7 @@ type Definition struct {
 	Languages []Language // at least one; the first is the default language
 	Root      *Item      // a group that holds everything
 	Lists     map[string]*List
+	External  map[string]*List // of the sheet external_choices, for select_one_external
 	Files     map[string]*List // by file name: towns.csv, for pulldata and select_one_from_file
 	Entities  []Entity
 	Rows      int // rows of the survey sheet that are not blank
@@ -71,7 +72,7 @@ type Item struct {
 	List     string // choice list, or "" ; for …_from_file the file's name
 	File     bool   // List names a file
 	OrOther  bool   // this question was made by or_other: the text that goes with the choice "other"
-	External bool   // select_one_external: choices stand on external_choices
+	External bool   // select_one_external: its list is one of Definition.External
 
 	Label, Hint, Guidance              Text
 	RequiredMessage, ConstraintMessage Text

@@ -124,12 +124,7 @@ func (d *definer) item(r Row, written string, t typed) {
 			it.Type = "text"
 		}
 	}
-	if !d.name(r, it) {
-		if t.begin { // keep the nesting right
-			d.stack = append(d.stack, open{&Item{Kind: it.Kind, Name: "row" + strconv.Itoa(r.Number), Row: r.Number, TypeCell: it.TypeCell}, t})
-		}
-		return
-	}
+	d.name(r, it)
 	l := d.langs
 	it.Label, it.Hint, it.Guidance = l.text(s, r, "label"), l.text(s, r, "hint"), l.text(s, r, "guidance_hint")
 	it.RequiredMessage, it.ConstraintMessage = l.text(s, r, "required_message"), l.text(s, r, "constraint_message")
@@ -196,9 +191,15 @@ func (d *definer) orOther(it, parent *Item) {
 	})
 }
 
-// name checks a question's name; false: the row cannot be used.
-func (d *definer) name(r Row, it *Item) bool {
+// name checks a question's name. A row whose name cannot be used gets one that
+// nothing refers to, so that whatever else is wrong with it is said in the same
+// pass.
+func (d *definer) name(r Row, it *Item) {
 	s := d.survey
+	fault := func(p Problem) {
+		d.report.Error(problem(p))
+		it.Name = "row" + strconv.Itoa(r.Number)
+	}
 	name := s.cell(r, "name")
 	p := s.place(r, "name")
 	if name == "" {
@@ -210,8 +211,8 @@ func (d *definer) name(r Row, it *Item) bool {
 			}
 		default:
 			p.Code = "form.no_name"
-			d.report.Error(problem(p))
-			return false
+			fault(p)
+			return
 		}
 	}
 	it.Name = name
@@ -223,14 +224,14 @@ func (d *definer) name(r Row, it *Item) bool {
 			it.Name = fixed
 			d.report.Warn(problem(p))
 		} else {
-			d.report.Error(problem(p))
-			return false
+			fault(p)
+			return
 		}
 	}
 	if len(it.Name) > 200 {
 		p.Code, p.Got = "form.bad_name", it.Name
-		d.report.Error(problem(p))
-		return false
+		fault(p)
+		return
 	}
 	group := d.groupPath()
 	if d.names[group] == nil {
@@ -238,8 +239,8 @@ func (d *definer) name(r Row, it *Item) bool {
 	}
 	if row, twice := d.names[group][strings.ToLower(it.Name)]; twice {
 		p.Code, p.Got, p.Other = "form.name_twice", it.Name, strconv.Itoa(row)
-		d.report.Error(problem(p))
-		return false
+		fault(p)
+		return
 	}
 	d.names[group][strings.ToLower(it.Name)] = r.Number
 	if row, twice := d.rows[it.Name]; twice {
@@ -250,7 +251,6 @@ func (d *definer) name(r Row, it *Item) bool {
 	} else {
 		d.rows[it.Name] = r.Number
 	}
-	return true
 }
 
 func (d *definer) groupPath() string {
