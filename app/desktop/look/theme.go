@@ -41,8 +41,8 @@ type Theme struct {
 func NewTheme(text float32) *Theme {
 	return &Theme{
 		text: max(14, min(32, text)), base: theme.LightTheme(),
-		regular: fyne.NewStaticResource("NotoSansSC-Regular.otf", font.Regular),
-		bold:    fyne.NewStaticResource("NotoSansSC-Bold.otf", font.Bold),
+		regular: fyne.NewStaticResource("NotoSansSC-Regular.ttf", font.Regular),
+		bold:    fyne.NewStaticResource("NotoSansSC-Bold.ttf", font.Bold),
 	}
 }
 
