@@ -246,11 +246,11 @@ func (q *question) photo(n forms.Node) fyne.CanvasObject {
 			q.take(n, bytes.NewReader(yunqi.Photo(seed, 1280, 960)))
 		}))
 	}
-	p, ok := q.view.visit.Photos()[n.Path]
-	if !ok || n.Value == "" {
-		return buttons
+	shots := container.NewHBox()
+	for _, p := range q.view.visit.Photos()[n.Path] {
+		shots.Add(a.thumb(p.Digest, 240, 180))
 	}
-	return container.NewVBox(container.NewHBox(a.thumb(p.Digest, 240, 180)), buttons)
+	return container.NewVBox(shots, buttons)
 }
 
 func (q *question) take(n forms.Node, picture io.Reader) {

@@ -215,7 +215,7 @@ func (a *App) attest(v *visit.Visit, p vault.PersonInfo) {
 // doneScreen says that the visit is signed, locked and safe, and what is next.
 func (a *App) doneScreen(v *visit.Visit) {
 	text := container.NewVBox(
-		centred(look.Title("✓  "+a.t("done"))), look.Text(a.t("done_text", v.Page.Household.Text("name"), len(v.Attested()), len(v.Photos()))))
+		centred(look.Title("✓  "+a.t("done"))), look.Text(a.t("done_text", v.Page.Household.Text("name"), len(v.Attested()), v.Shots())))
 	if a.options.Demo {
 		text.Add(look.Caption(v.ID.String()))
 	}

@@ -115,6 +115,12 @@ func Open(ctx context.Context, r *store.Replica, household uuid.UUID) (*Page, er
 	return p, nil
 }
 
+// Newly is the page of a household that the registry does not know yet: somebody
+// came upon it.
+func Newly(id uuid.UUID, division string, fields map[string]string) *Page {
+	return &Page{Household: &store.Entity{ID: id, Kind: store.Household, Division: division, Fields: texts(fields)}}
+}
+
 // headLast orders the head (02 户主, or 01 本人, GB/T 4761) before everyone else.
 func headLast(m *store.Entity) int {
 	if rel := m.Text("rel"); rel == "02" || rel == "01" {
@@ -146,6 +152,9 @@ func (p *Page) Known() *forms.Known {
 // what the investigators had before their eyes and nothing newer (invariant 4).
 func (p *Page) Seen(ctx context.Context, r *store.Replica) (map[string]map[string][]store.ChangeID, error) {
 	seen := map[string]map[string][]store.ChangeID{}
+	if p.Household.Updated == 0 {
+		return seen, nil // newly found: there is nothing to see
+	}
 	for _, e := range append([]*store.Entity{p.Household}, p.Members...) {
 		fields := map[string][]store.ChangeID{}
 		for name := range e.Fields {

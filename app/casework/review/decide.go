@@ -2,6 +2,7 @@ package review
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -73,6 +74,9 @@ func (rv *Reviewer) Open(ctx context.Context, visitID uuid.UUID) (*Review, error
 		return nil, err
 	}
 	page, err := registry.Open(ctx, rv.Replica, s.Content.Household)
+	if f := s.Content.Found; f != nil && errors.Is(err, store.ErrNotFound) {
+		page, err = registry.Newly(s.Content.Household, s.Division, f.Fields()), nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -234,10 +238,15 @@ func (rv *Reviewer) Accept(ctx context.Context, out *Review, keep map[string]boo
 		edits[i].Fields[line.Field] = store.Text(line.Visit)
 		edits[i].Seen[line.Field] = s.Content.Seen[line.Entity.String()][line.Field]
 	}
-	edits = append(edits, store.Edit{
-		Kind: store.Household, Entity: s.Content.Household, Division: s.Division,
-		Fields: map[string]store.Value{"last_visit": store.Text(s.EndedAt().Format(time.DateOnly))},
-	})
+	household := map[string]store.Value{"last_visit": store.Text(s.EndedAt().Format(time.DateOnly))}
+	if s.Content.Found != nil { // the registry learns who they are with the first visit that is accepted
+		for field, text := range s.Content.Found.Fields() {
+			if i, ok := index[s.Content.Household]; text != "" && out.Page.Household.Text("last_visit") == "" && (!ok || edits[i].Fields[field].Text() == "") {
+				household[field] = store.Text(text)
+			}
+		}
+	}
+	edits = append(edits, store.Edit{Kind: store.Household, Entity: s.Content.Household, Division: s.Division, Fields: household})
 	_, err := rv.Replica.Write(ctx, rv.Person, edits...)
 	if err != nil {
 		return fmt.Errorf("accept visit %s: %w", s.ID, err)

@@ -126,6 +126,8 @@ func Inbox(ctx context.Context, r *store.Replica, division string) ([]Waiting, e
 		}
 		if h, err := r.Entity(ctx, w.Household); err == nil {
 			w.Name = h.Text("name")
+		} else if s.Content.Found != nil {
+			w.Name = s.Content.Found.Name
 		}
 		if s.Content.Task != uuid.Nil {
 			if t, err := tasks.Get(ctx, r, s.Content.Task); err == nil {

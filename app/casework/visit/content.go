@@ -32,6 +32,10 @@ type Content struct {
 	// Seen is every registry value the investigators had before their eyes, as
 	// the changes that set them: entity -> field -> heads.
 	Seen map[string]map[string][]store.ChangeID `cbor:"12,keyasint,omitempty"`
+
+	Excused   []Excuse `cbor:"13,keyasint,omitempty"` // required questions that nobody could answer, each with its reason
+	Found     *Found   `cbor:"14,keyasint,omitempty"` // a household that the registry does not know yet
+	ClockBack int64    `cbor:"15,keyasint,omitempty"` // ms by which the device's clock was set back during the visit
 }
 
 // A Photo is a picture taken for one question.
@@ -40,6 +44,13 @@ type Photo struct {
 	Digest store.Digest `cbor:"2,keyasint"`
 	Size   int64        `cbor:"3,keyasint"`
 	Taken  int64        `cbor:"4,keyasint"` // Unix milliseconds: when it was added to the visit
+
+	Kind     string `cbor:"5,keyasint,omitempty"`  // "" a picture; Audio, Video, Document
+	Name     string `cbor:"6,keyasint,omitempty"`  // of the file it came from, where it is no picture
+	Shot     string `cbor:"7,keyasint,omitempty"`  // when the camera says it was taken, ISO 8601
+	Place    string `cbor:"8,keyasint,omitempty"`  // "latitude longitude altitude accuracy", WGS 84
+	PlaceBy  string `cbor:"9,keyasint,omitempty"`  // who knew the place: exif, gpsd, hand
+	Original int64  `cbor:"10,keyasint,omitempty"` // bytes before it was made smaller
 }
 
 // How the householder signed (domain.md §4.9).
@@ -58,6 +69,7 @@ type Signature struct {
 	Signer  string       `cbor:"4,keyasint,omitempty"`
 	Witness string       `cbor:"5,keyasint,omitempty"`
 	Reason  string       `cbor:"6,keyasint,omitempty"`
+	Strokes [][]int      `cbor:"7,keyasint,omitempty"` // of a drawn one: x, y, x, y … of each stroke, in thousandths of the pad's width
 }
 
 const contentVersion = 1

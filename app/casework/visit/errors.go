@@ -37,7 +37,7 @@ func (e *NoLastError) Code() string { return "visit.no_last" }
 
 // A PhotoError means a file was not taken as a photo.
 type PhotoError struct {
-	Why  string // too_large, no_photo, too_many_pixels
+	Why  string // too_large, no_photo, heic, too_many_pixels, too_many
 	Size int64
 }
 
@@ -45,6 +45,10 @@ func (e *PhotoError) Error() string {
 	switch e.Why {
 	case "too_large":
 		return fmt.Sprintf("the photo is larger than %d MB", MaxPhotoBytes>>20)
+	case "heic":
+		return "the file is a HEIC picture, which cannot be read here; let the camera write JPEG"
+	case "too_many":
+		return fmt.Sprintf("one question takes at most %d photos", MaxPhotos)
 	case "too_many_pixels":
 		return fmt.Sprintf("the photo has more than %d million pixels", MaxPhotoPixels/1_000_000)
 	}

@@ -8,13 +8,11 @@
 package visit
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"image"
 	_ "image/jpeg" // photos
 	_ "image/png"  // drawn signatures
 	"io"
@@ -67,12 +65,17 @@ type Visit struct {
 
 // extra is what a draft holds besides answers.
 type extra struct {
-	Photos       map[string]Photo                       `cbor:"1,keyasint,omitempty"`
+	Photo        map[string]Photo                       `cbor:"1,keyasint,omitempty"` // of drafts begun when a question took one photo; taken into Photos
 	Signature    Signature                              `cbor:"2,keyasint,omitempty"`
 	Seen         map[string]map[string][]store.ChangeID `cbor:"3,keyasint,omitempty"`
 	Content      []byte                                 `cbor:"4,keyasint,omitempty"` // frozen at the first attestation
 	Attested     []uuid.UUID                            `cbor:"5,keyasint,omitempty"`
 	Attestations [][]byte                               `cbor:"6,keyasint,omitempty"`
+	Photos       map[string][]Photo                     `cbor:"7,keyasint,omitempty"`
+	Excused      map[string]Excuse                      `cbor:"8,keyasint,omitempty"`
+	Found        *Found                                 `cbor:"9,keyasint,omitempty"`
+	Latest       int64                                  `cbor:"10,keyasint,omitempty"` // the latest time the device's clock showed, Unix ms
+	ClockBack    int64                                  `cbor:"11,keyasint,omitempty"` // how far it was set back, ms
 }
 
 // Start begins the visit a task asks for.
@@ -86,10 +89,16 @@ func (d *Desk) Start(ctx context.Context, task tasks.Task) (*Visit, error) {
 	if err != nil {
 		return nil, err
 	}
+	return d.start(ctx, task, page, nil)
+}
+
+func (d *Desk) start(ctx context.Context, task tasks.Task, page *registry.Page, found *Found) (*Visit, error) {
 	v := &Visit{ID: d.World.NewID(), Task: task, Page: page, desk: d}
+	var err error
 	if v.extra.Seen, err = page.Seen(ctx, d.Replica); err != nil {
 		return nil, err
 	}
+	v.extra.Found = found
 	v.draft = store.Draft{
 		ID: v.ID, Household: task.Household, Task: task.ID, Author: d.Worker, Form: task.Form,
 		Started: d.World.Now(),
@@ -124,20 +133,23 @@ func (v *Visit) takeUp(ctx context.Context) error {
 		for _, a := range old.Record.Answers {
 			answers[a.Path] = a.Value
 		}
-		photos := map[string]Photo{}
+		photos := map[string][]Photo{}
 		for _, p := range old.Content.Photos {
 			has, err := v.desk.Replica.HasBlob(ctx, p.Digest)
 			if err != nil {
 				return err
 			}
 			if has {
-				photos[p.Path] = p
-			} else {
-				delete(answers, p.Path)
+				photos[p.Path] = append(photos[p.Path], p)
 			}
+			answers[p.Path] = named(photos[p.Path])
 		}
 		v.Lost = v.Entry.Restore(answers)
 		v.extra.Photos = photos
+		v.extra.Excused = map[string]Excuse{}
+		for _, x := range old.Content.Excused {
+			v.extra.Excused[x.Path] = x
+		}
 		v.draft.Answers = v.Entry.Answers()
 		return nil
 	}
@@ -152,17 +164,19 @@ func (d *Desk) Resume(ctx context.Context, id uuid.UUID) (*Visit, error) {
 		return nil, err
 	}
 	v := &Visit{ID: id, desk: d, draft: *draft}
-	if v.Page, err = registry.Open(ctx, d.Replica, draft.Household); err != nil {
+	if v.extra, err = unpacked(draft); err != nil {
+		return nil, err
+	}
+	v.Page, err = registry.Open(ctx, d.Replica, draft.Household)
+	if errors.Is(err, store.ErrNotFound) && v.extra.Found != nil {
+		v.Page, err = v.extra.Found.page(draft.Household), nil
+	}
+	if err != nil {
 		return nil, err
 	}
 	if draft.Task != uuid.Nil {
 		if v.Task, err = tasks.Get(ctx, d.Replica, draft.Task); err != nil {
 			return nil, err
-		}
-	}
-	if len(draft.Extra) > 0 {
-		if err := decode.Unmarshal(draft.Extra, &v.extra); err != nil {
-			return nil, fmt.Errorf("draft %s: %w", id, err)
 		}
 	}
 	if err := v.open(ctx); err != nil {
@@ -208,6 +222,14 @@ func (v *Visit) Set(ctx context.Context, path, value string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n, ok := v.Entry.Node(path); ok {
+		path = n.Path
+	}
+	if _, excused := v.extra.Excused[path]; excused && value != "" || v.watchClock() {
+		delete(v.extra.Excused, path)
+		v.unseal()
+		return changed, v.save(ctx)
+	}
 	if err := v.thaw(ctx); err != nil {
 		return changed, err
 	}
@@ -240,11 +262,8 @@ func (v *Visit) Remove(ctx context.Context, instance string) error {
 	if err := v.Entry.Remove(instance); err != nil {
 		return err
 	}
-	for path := range v.extra.Photos { // a photo follows its question, whose answer names it
-		if n, ok := v.Entry.Node(path); !ok || n.Value == "" {
-			delete(v.extra.Photos, path)
-		}
-	}
+	v.extra.Photos = moveUp(v.extra.Photos, instance)
+	v.extra.Excused = moveUp(v.extra.Excused, instance)
 	if err := v.thaw(ctx); err != nil {
 		return err
 	}
@@ -271,55 +290,11 @@ func (v *Visit) thaw(ctx context.Context) error {
 	if v.extra.Content == nil {
 		return nil
 	}
-	v.extra.Content, v.extra.Attested, v.extra.Attestations = nil, nil, nil
+	v.unseal()
 	return v.save(ctx)
 }
 
-// AddPhoto stores a picture and makes it the answer of an image question. The
-// picture is durable when AddPhoto returns; one that cannot be shown is refused.
-func (v *Visit) AddPhoto(ctx context.Context, path string, photo io.Reader) (Photo, error) {
-	ref, err := v.picture(ctx, photo)
-	if err != nil {
-		return Photo{}, err
-	}
-	if n, ok := v.Entry.Node(path); ok {
-		path = n.Path
-	}
-	p := Photo{Path: path, Digest: ref.Digest, Size: ref.Size, Taken: v.desk.World.Now().UnixMilli()}
-	if _, err := v.Entry.Set(path, ref.Digest.String()+".jpg"); err != nil {
-		return Photo{}, err
-	}
-	if v.extra.Photos == nil {
-		v.extra.Photos = map[string]Photo{}
-	}
-	v.extra.Photos[path] = p
-	if err := v.thaw(ctx); err != nil {
-		return Photo{}, err
-	}
-	return p, v.save(ctx)
-}
-
-// picture stores a JPEG or PNG as a blob.
-func (v *Visit) picture(ctx context.Context, r io.Reader) (store.BlobRef, error) {
-	data, err := io.ReadAll(io.LimitReader(r, MaxPhotoBytes+1))
-	if err != nil {
-		return store.BlobRef{}, fmt.Errorf("read the photo: %w", err)
-	}
-	if len(data) > MaxPhotoBytes {
-		return store.BlobRef{}, &PhotoError{Why: "too_large", Size: int64(len(data))}
-	}
-	config, _, err := image.DecodeConfig(bytes.NewReader(data))
-	if err != nil {
-		return store.BlobRef{}, &PhotoError{Why: "no_photo", Size: int64(len(data))}
-	}
-	if config.Width*config.Height > MaxPhotoPixels {
-		return store.BlobRef{}, &PhotoError{Why: "too_many_pixels", Size: int64(len(data))}
-	}
-	return v.desk.Replica.PutBlob(ctx, bytes.NewReader(data), MaxPhotoBytes)
-}
-
-// Photos are the pictures added so far, by path of their question.
-func (v *Visit) Photos() map[string]Photo { return v.extra.Photos }
+func (v *Visit) unseal() { v.extra.Content, v.extra.Attested, v.extra.Attestations = nil, nil, nil }
 
 // Signature is the householder's signature so far.
 func (v *Visit) Signature() Signature { return v.extra.Signature }
@@ -379,7 +354,7 @@ type Reason struct {
 // WhyNotAttest lists what is missing before an investigator can confirm.
 func (v *Visit) WhyNotAttest() []Reason {
 	var reasons []Reason
-	if problems := v.Entry.Problems(); len(problems) > 0 {
+	if problems := v.Problems(); len(problems) > 0 {
 		r := Reason{Code: "visit.answers_missing", Count: len(problems)}
 		for _, p := range problems {
 			r.Paths = append(r.Paths, p.Path)
@@ -436,10 +411,19 @@ func (v *Visit) content() []byte {
 		Division: v.Page.Household.Division,
 		Started:  v.draft.Started.UnixMilli(), Ended: v.desk.World.Now().UnixMilli(), Outcome: v.Outcome(),
 		Record: v.Entry.Record().Encode(), Signature: v.extra.Signature, Seen: v.extra.Seen,
+		Found: v.extra.Found, ClockBack: v.extra.ClockBack,
 	}
 	for _, n := range v.Entry.Nodes() { // document order, relevant ones only
-		if p, ok := v.extra.Photos[n.Path]; ok && n.Relevant && n.Value == p.Digest.String()+".jpg" {
+		if !n.Relevant {
+			continue
+		}
+		for _, p := range v.extra.Photos[n.Path] {
+			p.Path = n.Path // an instance may have moved up
 			c.Photos = append(c.Photos, p)
+		}
+		if x, ok := v.extra.Excused[n.Path]; ok && n.Value == "" {
+			x.Path = n.Path
+			c.Excused = append(c.Excused, x)
 		}
 	}
 	b, err := encode.Marshal(c)
@@ -481,6 +465,7 @@ func (v *Visit) Finish(ctx context.Context) error {
 		}
 		edits = append(edits, done)
 	}
+	edits = append(edits, v.again()...)
 	_, err := v.desk.Replica.Finish(ctx, v.desk.Worker, v.ID, edits...)
 	return err
 }
