@@ -8,18 +8,37 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"ironfeet/store/world"
 )
 
-// A blob lies in blobs/ab/abcdef…, in pieces of 64 KiB, each sealed and bound to
-// its digest, its number and whether it is the last, so that no piece can be
-// moved, swapped or cut off unnoticed.
-const blobPiece = 64 << 10
+// A blob lies in blobs/ab/abcdef…:
+//
+//	sealed header   the blob's salt, bound to its digest
+//	sealed pieces   64 KiB each, bound to the salt, their number and whether they
+//	                are the last
+//
+// so that no piece can be moved, swapped or cut off unnoticed, and none has to be
+// in memory longer than it is being written: the digest is known at the end, and
+// only the header needs it. In form 1, which is still read, there is no header and
+// the digest stands for the salt.
+const (
+	blobPiece = 64 << 10
+	saltSize  = 16
+	sealing   = 40 // what sealing adds: 24 bytes of nonce, 16 of tag
+	header    = saltSize + sealing
+)
+
+const (
+	formDigest = 1
+	formSalt   = 2
+)
 
 // A BlobTooLargeError means a file is larger than the caller allows.
 type BlobTooLargeError struct{ Most int64 }
@@ -31,54 +50,208 @@ func (e *BlobTooLargeError) Error() string {
 // Code is the key of the sentence.
 func (e *BlobTooLargeError) Code() string { return "store.blob_too_large" }
 
+// A WrongBlobError means that a file is not the one that was named.
+type WrongBlobError struct{ Named, Got Digest }
+
+func (e *WrongBlobError) Error() string {
+	return fmt.Sprintf("the file is not what its name says: %s, named %s", e.Got, e.Named)
+}
+
+// Code is the key of the sentence.
+func (e *WrongBlobError) Code() string { return "store.wrong_blob" }
+
+// A DepartedError means a file was here, was confirmed by the county, and has left
+// this machine to make room.
+type DepartedError struct{ Digest Digest }
+
+func (e *DepartedError) Error() string {
+	return fmt.Sprintf("file %s is at the county; it has left this machine to make room", e.Digest)
+}
+
+// Is makes a departed file one that is not found here.
+func (e *DepartedError) Is(target error) bool { return target == ErrNotFound }
+
+// Code is the key of the sentence.
+func (e *DepartedError) Code() string { return "store.blob_departed" }
+
 func (r *Replica) blobPath(d Digest) string {
 	name := d.String()
-	return filepath.Join(r.dir, "blobs", name[:2], name)
+	return filepath.Join(r.dir, blobFolder, name[:2], name)
 }
 
-func piecePlace(d Digest, n int, last bool) string {
+const (
+	blobFolder = "blobs"
+	newBlob    = "new-" // a file that is being written begins so
+)
+
+func piecePlace(form int, salt []byte, n int, last bool) string {
 	var b [8]byte
 	binary.BigEndian.PutUint64(b[:], uint64(n))
-	return fmt.Sprintf("blob/%s/%s/%t", d[:], b[:], last)
+	if form == formDigest {
+		return fmt.Sprintf("blob/%s/%s/%t", salt, b[:], last)
+	}
+	return fmt.Sprintf("blob 2/%s/%s/%t", salt, b[:], last)
 }
 
+func headerPlace(d Digest) string { return "blob 2/" + string(d[:]) }
+
 // PutBlob stores a file under its SHA-256 and returns once it is durable: written
-// beside its place, synced, renamed, the folder synced. The digest is known only
-// at the end, so the content passes through memory once; limit bounds it.
+// under a temporary name, synced, renamed, the folder synced. It holds one piece in
+// memory, whatever the file's size; limit bounds it.
 func (r *Replica) PutBlob(ctx context.Context, rd io.Reader, limit int64) (BlobRef, error) {
-	data, err := io.ReadAll(io.LimitReader(rd, limit+1))
+	return r.putBlob(ctx, rd, limit, nil)
+}
+
+// PutNamedBlob stores a file like PutBlob if it is the one that ref names; else it
+// stores nothing and returns a *WrongBlobError.
+func (r *Replica) PutNamedBlob(ctx context.Context, ref BlobRef, rd io.Reader) error {
+	_, err := r.putBlob(ctx, rd, ref.Size, &ref.Digest)
+	return err
+}
+
+func (r *Replica) putBlob(ctx context.Context, rd io.Reader, limit int64, named *Digest) (BlobRef, error) {
+	disk := r.world.Disk
+	if err := r.makeFolder(blobFolder); err != nil {
+		return BlobRef{}, diskError("store the file", err)
+	}
+	temp := filepath.Join(r.dir, blobFolder, newBlob+r.world.NewID().String())
+	f, err := disk.Create(temp)
+	if err != nil {
+		return BlobRef{}, diskError("store the file", err)
+	}
+	ref, err := r.writeBlob(f, rd, limit)
+	if err == nil && named != nil && ref.Digest != *named {
+		err = &WrongBlobError{*named, ref.Digest}
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if closing := f.Close(); err == nil {
+		err = closing
+	}
+	if err == nil {
+		err = r.keepBlob(ctx, temp, ref)
+	}
+	if err != nil {
+		if gone := disk.Remove(temp); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+		return BlobRef{}, diskError("store the file", err)
+	}
+	return ref, nil
+}
+
+// writeBlob seals a stream piece by piece and writes the header last.
+func (r *Replica) writeBlob(f world.File, rd io.Reader, limit int64) (BlobRef, error) {
+	salt := make([]byte, saltSize)
+	if _, err := io.ReadFull(r.world.Rand, salt); err != nil {
+		return BlobRef{}, fmt.Errorf("make a salt: %w", err)
+	}
+	if _, err := f.Write(make([]byte, header)); err != nil {
+		return BlobRef{}, err
+	}
+	source := &hashed{r: io.LimitReader(rd, limit+1), h: sha256.New()}
+	// Whether a piece is the last is known when nothing comes behind it.
+	piece, next := make([]byte, blobPiece), make([]byte, blobPiece)
+	n, err := readPiece(source, piece)
+	for number := 0; err == nil; number++ {
+		m := 0
+		if n == blobPiece {
+			m, err = readPiece(source, next)
+			if err != nil {
+				break
+			}
+		}
+		if source.size > limit {
+			return BlobRef{}, &BlobTooLargeError{limit}
+		}
+		if _, err := f.Write(r.keys.Seal(piecePlace(formSalt, salt, number, m == 0), piece[:n])); err != nil {
+			return BlobRef{}, err
+		}
+		if m == 0 {
+			break
+		}
+		piece, next, n = next, piece, m
+	}
 	if err != nil {
 		return BlobRef{}, fmt.Errorf("read the file: %w", err)
 	}
-	if int64(len(data)) > limit {
-		return BlobRef{}, &BlobTooLargeError{limit}
+	ref := BlobRef{Digest: Digest(source.h.Sum(nil)), Size: source.size}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return BlobRef{}, err
 	}
-	ref := BlobRef{Digest: sha256.Sum256(data), Size: int64(len(data))}
-	if here, err := r.HasBlob(ctx, ref.Digest); err != nil || here {
-		return ref, err
+	_, err = f.Write(r.keys.Seal(headerPlace(ref.Digest), salt))
+	return ref, err
+}
+
+// readPiece fills a piece as far as there is anything; 0 at the end.
+func readPiece(rd io.Reader, piece []byte) (int, error) {
+	n, err := io.ReadFull(rd, piece)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
 	}
-	var sealed bytes.Buffer
-	for n, rest := 0, data; ; n++ {
-		piece := rest[:min(len(rest), blobPiece)]
-		rest = rest[len(piece):]
-		last := len(rest) == 0
-		sealed.Write(r.keys.Seal(piecePlace(ref.Digest, n, last), piece))
-		if last {
-			break
+	return n, err
+}
+
+type hashed struct {
+	r    io.Reader
+	h    hash.Hash
+	size int64
+}
+
+func (s *hashed) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	s.h.Write(p[:n])
+	s.size += int64(n)
+	return n, err
+}
+
+// keepBlob moves a written file to its place and remembers it. What is here
+// already is not written again.
+func (r *Replica) keepBlob(ctx context.Context, temp string, ref BlobRef) error {
+	r.sweeping.RLock() // a sweep must not take the file before its row is there
+	defer r.sweeping.RUnlock()
+	here, err := r.HasBlob(ctx, ref.Digest)
+	if err != nil {
+		return err
+	}
+	disk, path := r.world.Disk, r.blobPath(ref.Digest)
+	if here {
+		if _, err := disk.Stat(path); err == nil {
+			return disk.Remove(temp)
 		}
 	}
-	path := r.blobPath(ref.Digest)
-	if err := r.world.Disk.MkdirAll(filepath.Dir(path)); err != nil {
-		return BlobRef{}, diskError("store the file", err)
+	if err := r.makeFolder(blobFolder, filepath.Base(filepath.Dir(path))); err != nil {
+		return err
 	}
-	if err := world.WriteFile(r.world.Disk, path, sealed.Bytes()); err != nil {
-		return BlobRef{}, diskError("store the file", err)
+	if err := disk.Rename(temp, path); err != nil {
+		return err
 	}
-	err = r.transact(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO blobs (digest, size) VALUES ($1, $2) ON CONFLICT DO NOTHING`, ref.Digest[:], ref.Size)
+	if err := disk.SyncDir(filepath.Dir(path)); err != nil {
+		return err
+	}
+	return r.transact(ctx, func(tx *sql.Tx) error {
+		const upsert = `
+			INSERT INTO blobs (digest, size, form, since) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (digest) DO UPDATE SET form = excluded.form, since = excluded.since`
+		if _, err := tx.ExecContext(ctx, upsert, ref.Digest[:], ref.Size, formSalt, r.world.Now().UnixMilli()); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `DELETE FROM departed WHERE digest = $1`, ref.Digest[:])
 		return err
 	})
-	return ref, err
+}
+
+// makeFolder makes a folder of the data folder and makes its name durable.
+func (r *Replica) makeFolder(parts ...string) error {
+	path := filepath.Join(append([]string{r.dir}, parts...)...)
+	if _, err := r.world.Disk.Stat(path); err == nil {
+		return nil
+	}
+	if err := r.world.Disk.MkdirAll(path); err != nil {
+		return err
+	}
+	return r.world.Disk.SyncDir(filepath.Dir(path))
 }
 
 // HasBlob says whether a blob is here.
@@ -92,11 +265,17 @@ func (r *Replica) HasBlob(ctx context.Context, d Digest) (bool, error) {
 }
 
 // OpenBlob reads a blob piece by piece; the size is that of its content. A piece
-// that was altered ends the reading with a *DamagedError.
+// that was altered ends the reading with a *DamagedError. One that has left this
+// machine is a *DepartedError, one that was never here ErrNotFound.
 func (r *Replica) OpenBlob(ctx context.Context, d Digest) (io.ReadCloser, int64, error) {
 	var size int64
-	err := r.read.QueryRowContext(ctx, `SELECT size FROM blobs WHERE digest = $1`, d[:]).Scan(&size)
+	var form int
+	err := r.read.QueryRowContext(ctx, `SELECT size, form FROM blobs WHERE digest = $1`, d[:]).Scan(&size, &form)
 	if errors.Is(err, sql.ErrNoRows) {
+		var n int
+		if err := r.read.QueryRowContext(ctx, `SELECT count(*) FROM departed WHERE digest = $1`, d[:]).Scan(&n); err == nil && n > 0 {
+			return nil, 0, &DepartedError{d}
+		}
 		return nil, 0, fmt.Errorf("blob %s: %w", d, ErrNotFound)
 	}
 	if err != nil {
@@ -109,18 +288,31 @@ func (r *Replica) OpenBlob(ctx context.Context, d Digest) (io.ReadCloser, int64,
 	if err != nil {
 		return nil, 0, fmt.Errorf("open blob %s: %w", d, err)
 	}
-	return &blobReader{r: r, f: f, digest: d, left: size, overhead: len(r.keys.Seal("", nil))}, size, nil
+	b := &blobReader{r: r, f: f, digest: d, form: form, salt: d[:], left: size, sealed: make([]byte, blobPiece+sealing)}
+	if form == formSalt {
+		_, err := io.ReadFull(f, b.sealed[:header])
+		if err == nil {
+			b.salt, err = r.keys.Open(headerPlace(d), b.sealed[:header])
+		}
+		if err != nil {
+			f.Close()
+			return nil, 0, &DamagedError{r.dir, "blob " + d.String(), err}
+		}
+	}
+	return b, size, nil
 }
 
 type blobReader struct {
-	r        *Replica
-	f        io.ReadCloser
-	digest   Digest
-	n        int
-	left     int64 // of the content, not yet opened
-	overhead int   // of one sealed piece
-	open     []byte
-	ended    bool
+	r      *Replica
+	f      io.ReadCloser
+	digest Digest
+	form   int
+	salt   []byte
+	n      int
+	left   int64  // of the content, not yet opened
+	sealed []byte // one piece as it lies on the disk
+	open   []byte
+	ended  bool
 }
 
 func (b *blobReader) Read(p []byte) (int, error) {
@@ -129,11 +321,11 @@ func (b *blobReader) Read(p []byte) (int, error) {
 			return 0, io.EOF
 		}
 		size := min(b.left, blobPiece)
-		sealed := make([]byte, int(size)+b.overhead)
+		sealed := b.sealed[:int(size)+sealing]
 		last := size == b.left
 		_, err := io.ReadFull(b.f, sealed)
 		if err == nil {
-			b.open, err = b.r.keys.Open(piecePlace(b.digest, b.n, last), sealed)
+			b.open, err = b.r.keys.Open(piecePlace(b.form, b.salt, b.n, last), sealed)
 		}
 		if err != nil {
 			return 0, &DamagedError{b.r.dir, "blob " + b.digest.String(), err}
@@ -148,9 +340,11 @@ func (b *blobReader) Read(p []byte) (int, error) {
 func (b *blobReader) Close() error { return b.f.Close() }
 
 // MissingBlobs returns the blobs that applied changes name and that are not here,
-// by digest.
+// by digest. What has left this machine is not missing.
 func (r *Replica) MissingBlobs(ctx context.Context) ([]BlobRef, error) {
-	const query = `SELECT DISTINCT digest, size FROM blobrefs WHERE digest NOT IN (SELECT digest FROM blobs) ORDER BY digest`
+	const query = `
+		SELECT DISTINCT digest, size FROM blobrefs
+		WHERE digest NOT IN (SELECT digest FROM blobs) AND digest NOT IN (SELECT digest FROM departed) ORDER BY digest`
 	return r.refs(ctx, query)
 }
 
@@ -161,8 +355,8 @@ func (r *Replica) NamedBlobs(ctx context.Context) ([]BlobRef, error) {
 	return r.refs(ctx, query)
 }
 
-func (r *Replica) refs(ctx context.Context, query string) ([]BlobRef, error) {
-	rows, err := r.read.QueryContext(ctx, query)
+func (r *Replica) refs(ctx context.Context, query string, args ...any) ([]BlobRef, error) {
+	rows, err := r.read.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read which blobs are named: %w", err)
 	}
@@ -207,6 +401,24 @@ func (r *Replica) NamedIn(ctx context.Context, d Digest) ([]string, error) {
 		list = append(list, division)
 	}
 	return list, rows.Err()
+}
+
+// tidyBlobs removes what a crash left half written. It runs when a folder is
+// opened, before anybody writes.
+func (r *Replica) tidyBlobs() error {
+	names, err := r.world.Disk.List(filepath.Join(r.dir, blobFolder))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if strings.HasPrefix(name, newBlob) {
+			err = errors.Join(err, r.world.Disk.Remove(filepath.Join(r.dir, blobFolder, name)))
+		}
+	}
+	return err
 }
 
 // Seal and Unseal keep a file beside the database, as a photo that is still

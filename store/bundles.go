@@ -149,6 +149,10 @@ func (r *Replica) Withdraw(ctx context.Context, node uuid.UUID, after uint64) ([
 		return nil, err
 	}
 	err = r.transact(ctx, func(tx *sql.Tx) error {
+		const disputed = `INSERT INTO disputed (digest) SELECT DISTINCT digest FROM blobrefs WHERE node = $1 AND seq >= $2 ON CONFLICT DO NOTHING`
+		if _, err := tx.ExecContext(ctx, disputed, node[:], int64(out[0].First)); err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM bundles WHERE node = $1 AND last > $2`, node[:], int64(after)); err != nil {
 			return err
 		}

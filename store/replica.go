@@ -79,20 +79,26 @@ type Replica struct {
 	last  Clock      // of the newest own change
 	seq   uint64     // of the newest own change
 	find  *index
+
+	sweeping sync.RWMutex // write: files are being removed; read: one is being put in its place
 }
 
 //go:embed schema/0001.sql
-var schemaTruth string
+var schema1 string
+
+//go:embed schema/0002.sql
+var schema2 string
+
+// migrations of what is true, each from the version before it. One that has
+// shipped is never edited.
+var migrations = []string{schema1, schema2}
 
 //go:embed schema/derived.sql
 var schemaDerived string
 
-// schemaVersion counts what is true; derivedVersion what follows from it. A folder
-// with another derivedVersion is rebuilt when it is opened.
-const (
-	schemaVersion  = 1
-	derivedVersion = 1
-)
+// derivedVersion counts what follows from the truth. A folder with another one is
+// rebuilt when it is opened.
+const derivedVersion = 1
 
 const databaseName = "replica.db"
 
@@ -116,12 +122,10 @@ func Create(ctx context.Context, o Options, id Identity) (*Replica, error) {
 		return nil, errors.Join(err, r.Close())
 	}
 	err = r.transact(ctx, func(tx *sql.Tx) error {
-		for _, part := range []string{schemaTruth, schemaDerived} {
-			if _, err := tx.ExecContext(ctx, part); err != nil {
-				return err
-			}
+		if err := migrate(ctx, tx, 0); err != nil {
+			return err
 		}
-		if _, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", schemaVersion)); err != nil {
+		if _, err := tx.ExecContext(ctx, schemaDerived); err != nil {
 			return err
 		}
 		const insert = `INSERT INTO identity (name, value) VALUES ('identity', $1), ('derived', $2)`
@@ -214,6 +218,17 @@ func open(o Options) (*Replica, error) {
 	return r, nil
 }
 
+// migrate brings what is true from a version to the newest, in one transaction.
+func migrate(ctx context.Context, tx *sql.Tx, from int) error {
+	for _, part := range migrations[from:] {
+		if _, err := tx.ExecContext(ctx, part); err != nil {
+			return err
+		}
+	}
+	_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", len(migrations)))
+	return err
+}
+
 // start reads what an open replica keeps in memory.
 func (r *Replica) start(ctx context.Context) error {
 	var version int
@@ -221,10 +236,17 @@ func (r *Replica) start(ctx context.Context) error {
 		return &DamagedError{r.dir, "the database cannot be read", err}
 	}
 	switch {
-	case version > schemaVersion:
-		return &NewerError{r.dir, version, schemaVersion}
-	case version < schemaVersion:
+	case version > len(migrations):
+		return &NewerError{r.dir, version, len(migrations)}
+	case version < 1:
 		return &DamagedError{r.dir, "the database", fmt.Errorf("schema %d is none of ours", version)}
+	case version < len(migrations):
+		if err := r.transact(ctx, func(tx *sql.Tx) error { return migrate(ctx, tx, version) }); err != nil {
+			return fmt.Errorf("bring the data folder from schema %d to %d: %w", version, len(migrations), err)
+		}
+	}
+	if err := r.tidyBlobs(); err != nil {
+		return diskError("tidy the data folder", err)
 	}
 	var text, derived string
 	const identity = `SELECT value FROM identity WHERE name = $1`
