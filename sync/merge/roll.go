@@ -139,6 +139,11 @@ func (m *Merger) TakeReceipt(ctx context.Context, raw []byte) (trust.Receipt, er
 			return receipt, err
 		}
 	}
+	if len(receipt.Blobs) > 0 {
+		if err := m.replica.Confirm(ctx, receipt.Blobs); err != nil {
+			return receipt, err
+		}
+	}
 	had, _, err := m.replica.Receipt(ctx, receipt.Node)
 	if err != nil || had > receipt.UpTo {
 		return receipt, err
