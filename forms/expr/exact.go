@@ -19,7 +19,7 @@ import (
 // An ExactValue is a number, a text, a truth value, a set of items, or missing.
 type ExactValue struct {
 	kind    exactKind
-	num     *big.Rat
+	num     number
 	text    string
 	truth   bool
 	items   []item
@@ -57,18 +57,20 @@ func ExactText(s string) ExactValue {
 }
 
 // ExactNumber is a number.
-func ExactNumber(r *big.Rat) ExactValue { return ExactValue{kind: exactNumber, num: r} }
+func ExactNumber(r *big.Rat) ExactValue { return exactly(ofRat(r)) }
+
+func exactly(n number) ExactValue { return ExactValue{kind: exactNumber, num: n} }
 
 // ExactTruth is a truth value.
 func ExactTruth(b bool) ExactValue { return ExactValue{kind: exactTruth, truth: b} }
 
-func exactInt(n int64) ExactValue { return ExactNumber(new(big.Rat).SetInt64(n)) }
+func exactInt(n int64) ExactValue { return exactly(whole(n)) }
 
 // Truth says whether the value is known, and if so whether it holds.
 func (v ExactValue) Truth() (known, truth bool) {
 	switch v.kind {
 	case exactNumber:
-		return true, v.num.Sign() != 0
+		return true, v.num.sign() != 0
 	case exactText:
 		return true, v.text != ""
 	case exactTruth:
@@ -85,21 +87,26 @@ func (v ExactValue) Truth() (known, truth bool) {
 
 // Rat is the value as an exact number.
 func (v ExactValue) Rat() (*big.Rat, bool) {
+	n, ok := v.number()
+	if !ok {
+		return nil, false
+	}
+	return n.rat(), true
+}
+
+func (v ExactValue) number() (number, bool) {
 	switch v = v.scalar(); v.kind {
 	case exactNumber:
 		return v.num, true
 	case exactTruth:
-		return new(big.Rat).SetInt64(map[bool]int64{true: 1}[v.truth]), true
+		if v.truth {
+			return whole(1), true
+		}
+		return whole(0), true
 	case exactText:
-		s := strings.TrimSpace(v.text)
-		if len(s) > 40 {
-			return nil, false
-		}
-		if _, ok := parseNumber(s); ok {
-			return new(big.Rat).SetString(s)
-		}
+		return parseExact(v.text)
 	}
-	return nil, false
+	return number{}, false
 }
 
 // IsMissing says whether the value was not given.
@@ -113,7 +120,7 @@ func (v ExactValue) Missing() []string { return v.scalar().missing }
 func (v ExactValue) String() string {
 	switch v = v.scalar(); v.kind {
 	case exactNumber:
-		return showRat(v.num)
+		return showNumber(v.num)
 	case exactText:
 		return v.text
 	case exactTruth:
@@ -124,11 +131,14 @@ func (v ExactValue) String() string {
 	return "?"
 }
 
-func showRat(r *big.Rat) string {
-	if r.IsInt() {
-		return r.Num().String()
+func showNumber(n number) string {
+	if n.large == nil && n.d == 1 {
+		return strconv.FormatInt(n.n, 10)
 	}
-	s := strings.TrimRight(r.FloatString(4), "0")
+	if n.isInt() {
+		return n.large.Num().String()
+	}
+	s := strings.TrimRight(n.rat().FloatString(4), "0")
 	return strings.TrimSuffix(s, ".")
 }
 
@@ -160,7 +170,7 @@ type ExactEnv struct {
 	Said  func(row map[string]any) string      // how a row is called in what is missing
 
 	// Compared is told of every comparison that is not inside a predicate.
-	Compared func(text string, left ExactValue, op string, right ExactValue, result ExactValue)
+	Compared func(b *Binary, left, right, result ExactValue)
 
 	current map[string]any
 	inside  int
@@ -193,6 +203,9 @@ func (x *ExactEnv) eval(a Ast) (ExactValue, error) {
 	}
 	switch a := a.(type) {
 	case *Number:
+		if n, ok := parseExact(a.Text); ok {
+			return exactly(n), nil
+		}
 		r, ok := new(big.Rat).SetString(a.Text)
 		if !ok {
 			r = new(big.Rat).SetFloat64(a.Value)
@@ -225,11 +238,11 @@ func (x *ExactEnv) eval(a Ast) (ExactValue, error) {
 		if err != nil || v.IsMissing() {
 			return v, err
 		}
-		r, ok := v.Rat()
+		n, ok := v.number()
 		if !ok {
 			return v, &EvalError{Why: "argument", Name: "-", Text: "needs a number, not " + strconv.Quote(v.String())}
 		}
-		return ExactNumber(new(big.Rat).Neg(r)), nil
+		return exactly(n.neg()), nil
 	case *Binary:
 		return x.binary(a)
 	case *Call:
@@ -247,6 +260,14 @@ func (x *ExactEnv) here() map[string]any {
 }
 
 func (x *ExactEnv) path(p *Path) (ExactValue, error) {
+	// A plain name of a row with one value, the usual case, without a set.
+	if p.From == nil && !p.Absolute && len(p.Steps) == 1 && p.Steps[0].Axis == Child && len(p.Steps[0].Predicates) == 0 {
+		name := p.Steps[0].Name
+		switch v := x.here()[name].(type) {
+		case string, bool, json.Number, int, int64, ExactValue:
+			return x.known(v, x.here(), name), nil
+		}
+	}
 	set := ExactValue{kind: exactItems, items: []item{{row: x.here()}}}
 	switch {
 	case p.From != nil:
@@ -289,12 +310,6 @@ func (x *ExactEnv) path(p *Path) (ExactValue, error) {
 
 func (x *ExactEnv) children(next *ExactValue, it item, name string) {
 	v, there := it.row[name]
-	called := name
-	if x.Said != nil {
-		if said := x.Said(it.row); said != "" {
-			called = said + "/" + name
-		}
-	}
 	if !there && x.Lists[name] {
 		return
 	}
@@ -302,8 +317,8 @@ func (x *ExactEnv) children(next *ExactValue, it item, name string) {
 		child := item{doubt: it.doubt}
 		if row, ok := v.(map[string]any); ok {
 			child.row = row
-		} else if child.value = exactOf(v); child.value.kind == exactMissing && len(child.value.missing) == 0 {
-			child.value.missing = []string{called}
+		} else {
+			child.value = x.known(v, it.row, name)
 		}
 		next.items = append(next.items, child)
 	}
@@ -326,6 +341,21 @@ func (x *ExactEnv) children(next *ExactValue, it item, name string) {
 	default:
 		add(v)
 	}
+}
+
+// known is a row's value; one that is missing remembers what it is called.
+func (x *ExactEnv) known(v any, row map[string]any, name string) ExactValue {
+	out := exactOf(v)
+	if out.kind != exactMissing || len(out.missing) > 0 {
+		return out
+	}
+	if x.Said != nil {
+		if said := x.Said(row); said != "" {
+			name = said + "/" + name
+		}
+	}
+	out.missing = []string{name}
+	return out
 }
 
 // exactOf reads what JSON and the form engine yield.
@@ -410,7 +440,7 @@ func (x *ExactEnv) binary(b *Binary) (ExactValue, error) {
 	case "=", "!=", "<", "<=", ">", ">=":
 		v, err := compareSets(l, b.Op, r)
 		if err == nil && x.inside == 0 && x.Compared != nil {
-			x.Compared(Source(b), l, b.Op, r, v)
+			x.Compared(b, l, r, v)
 		}
 		return v, err
 	case "|":
@@ -419,30 +449,28 @@ func (x *ExactEnv) binary(b *Binary) (ExactValue, error) {
 	if l.IsMissing() || r.IsMissing() {
 		return ExactMissing(names(l, r)...), nil
 	}
-	a, ok1 := l.Rat()
-	c, ok2 := r.Rat()
+	a, ok1 := l.number()
+	c, ok2 := r.number()
 	if !ok1 || !ok2 {
 		return ExactValue{}, &EvalError{Why: "argument", Name: b.Op, Text: fmt.Sprintf("needs numbers, not %q and %q", l, r)}
 	}
-	out := new(big.Rat)
 	switch b.Op {
 	case "+":
-		out.Add(a, c)
+		return exactly(a.add(c)), nil
 	case "-":
-		out.Sub(a, c)
+		return exactly(a.add(c.neg())), nil
 	case "*":
-		out.Mul(a, c)
-	default: // div, mod
-		if c.Sign() == 0 {
-			return ExactValue{}, &EvalError{Why: "argument", Name: b.Op, Text: "division by zero"}
-		}
-		out.Quo(a, c)
-		if b.Op == "mod" {
-			whole := new(big.Int).Quo(out.Num(), out.Denom())
-			out.Sub(a, new(big.Rat).Mul(c, new(big.Rat).SetInt(whole)))
-		}
+		return exactly(a.mul(c)), nil
 	}
-	return ExactNumber(out), nil
+	if c.sign() == 0 { // div, mod
+		return ExactValue{}, &EvalError{Why: "argument", Name: b.Op, Text: "division by zero"}
+	}
+	out := a.quo(c)
+	if b.Op == "mod" {
+		times := ofRat(new(big.Rat).SetInt(out.truncated()))
+		out = a.add(c.mul(times).neg())
+	}
+	return exactly(out), nil
 }
 
 func names(values ...ExactValue) []string {
@@ -498,15 +526,32 @@ func compareOne(l ExactValue, op string, r ExactValue) (ExactValue, error) {
 		return ExactMissing(names(l, r)...), nil
 	}
 	var c int
-	a, ok1 := l.Rat()
-	b, ok2 := r.Rat()
+	a, ok1 := l.number()
+	b, ok2 := r.number()
 	switch {
 	case ok1 && ok2:
-		c = a.Cmp(b)
+		c = a.cmp(b)
 	case op == "=" || op == "!=" || IsDate(l.String()) && IsDate(r.String()):
 		c = strings.Compare(l.String(), r.String())
 	default:
 		return ExactValue{}, &EvalError{Why: "argument", Name: op, Text: fmt.Sprintf("cannot order %q and %q", l, r)}
 	}
-	return ExactTruth(map[string]bool{"=": c == 0, "!=": c != 0, "<": c < 0, "<=": c <= 0, ">": c > 0, ">=": c >= 0}[op]), nil
+	return ExactTruth(holds(op, c)), nil
+}
+
+// holds says whether an order of -1, 0 or 1 fulfils a comparison.
+func holds(op string, c int) bool {
+	switch op {
+	case "=":
+		return c == 0
+	case "!=":
+		return c != 0
+	case "<":
+		return c < 0
+	case "<=":
+		return c <= 0
+	case ">":
+		return c > 0
+	}
+	return c >= 0
 }

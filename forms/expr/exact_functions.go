@@ -20,24 +20,27 @@ var exactFunctions = map[string][2]int{
 // function, or its number of arguments. Nil when all is well.
 func (e *Expr) CheckExact() (err error) {
 	Walk(e.Root, func(a Ast) bool {
-		c, ok := a.(*Call)
-		if !ok || err != nil {
-			return err == nil
-		}
-		n, known := exactFunctions[c.Name]
-		switch {
-		case !known:
-			err = &EvalError{Why: "unknown_function", Name: c.Name}
-		case len(c.Args) < n[0] || n[1] >= 0 && len(c.Args) > n[1]:
-			err = &EvalError{Why: "arity", Name: c.Name, Text: fmt.Sprintf("%s() does not take %d values", c.Name, len(c.Args))}
+		if c, ok := a.(*Call); ok && err == nil {
+			err = checkExactCall(c)
 		}
 		return err == nil
 	})
 	return err
 }
 
+func checkExactCall(c *Call) error {
+	n, known := exactFunctions[c.Name]
+	switch {
+	case !known:
+		return &EvalError{Why: "unknown_function", Name: c.Name}
+	case len(c.Args) < n[0] || n[1] >= 0 && len(c.Args) > n[1]:
+		return &EvalError{Why: "arity", Name: c.Name, Text: fmt.Sprintf("%s() does not take %d values", c.Name, len(c.Args))}
+	}
+	return nil
+}
+
 func (x *ExactEnv) call(c *Call) (ExactValue, error) {
-	if err := (&Expr{Root: &Call{Name: c.Name, Args: make([]Ast, len(c.Args))}}).CheckExact(); err != nil {
+	if err := checkExactCall(c); err != nil {
 		return ExactValue{}, err
 	}
 	switch c.Name { // what does not look at all its arguments
@@ -101,24 +104,27 @@ func (x *ExactEnv) call(c *Call) (ExactValue, error) {
 	if c.Name == "age" || c.Name == "months-since" || c.Name == "add-months" {
 		return x.calendar(c.Name, args)
 	}
-	r, ok := args[0].Rat()
+	r, ok := args[0].number()
 	if !ok {
 		return ExactValue{}, &EvalError{Why: "argument", Name: c.Name, Text: fmt.Sprintf("needs a number, not %q", args[0])}
 	}
 	if c.Name == "abs" {
-		return ExactNumber(new(big.Rat).Abs(r)), nil
+		if r.sign() < 0 {
+			r = r.neg()
+		}
+		return exactly(r), nil
 	}
 	// round-up: to the next multiple of the second.
-	unit, ok := args[1].Rat()
-	if !ok || unit.Sign() <= 0 {
+	unit, ok := args[1].number()
+	if !ok || unit.sign() <= 0 {
 		return ExactValue{}, &EvalError{Why: "argument", Name: c.Name, Text: fmt.Sprintf("cannot round to a multiple of %q", args[1])}
 	}
-	q := new(big.Rat).Quo(r, unit)
+	q := r.quo(unit).rat()
 	whole, rest := new(big.Int).QuoRem(q.Num(), q.Denom(), new(big.Int))
 	if rest.Sign() > 0 {
 		whole.Add(whole, big.NewInt(1))
 	}
-	return ExactNumber(new(big.Rat).Mul(new(big.Rat).SetInt(whole), unit)), nil
+	return exactly(ofRat(new(big.Rat).SetInt(whole)).mul(unit)), nil
 }
 
 func count(v ExactValue) ExactValue {
@@ -145,41 +151,41 @@ func sum(v ExactValue) (ExactValue, error) {
 	if v.kind != exactItems {
 		items = []item{{value: v}}
 	}
-	total := new(big.Rat)
+	total := whole(0)
 	var missing []string
 	for _, it := range items {
-		r, ok := it.value.Rat()
+		r, ok := it.value.number()
 		switch {
 		case len(it.doubt) > 0 || it.value.kind == exactMissing:
 			// What counts nothing may be in doubt: it changes no sum.
-			if !ok || r.Sign() != 0 {
+			if !ok || r.sign() != 0 {
 				missing = append(append(missing, it.doubt...), it.value.missing...)
 			}
 		case !ok:
 			return ExactValue{}, &EvalError{Why: "argument", Name: "sum", Text: fmt.Sprintf("needs numbers, not %q", it.value)}
 		default:
-			total.Add(total, r)
+			total = total.add(r)
 		}
 	}
 	if len(missing) > 0 {
 		slices.Sort(missing)
 		return ExactMissing(slices.Compact(missing)...), nil
 	}
-	return ExactNumber(total), nil
+	return exactly(total), nil
 }
 
 func extreme(name string, args []ExactValue) (ExactValue, error) {
-	var best *big.Rat
-	for _, a := range args {
-		r, ok := a.Rat()
+	var best number
+	for i, a := range args {
+		r, ok := a.number()
 		if !ok {
 			return ExactValue{}, &EvalError{Why: "argument", Name: name, Text: fmt.Sprintf("needs numbers, not %q", a)}
 		}
-		if best == nil || name == "min" && r.Cmp(best) < 0 || name == "max" && r.Cmp(best) > 0 {
+		if i == 0 || name == "min" && r.cmp(best) < 0 || name == "max" && r.cmp(best) > 0 {
 			best = r
 		}
 	}
-	return ExactNumber(best), nil
+	return exactly(best), nil
 }
 
 func (x *ExactEnv) calendar(name string, args []ExactValue) (ExactValue, error) {

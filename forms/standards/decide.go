@@ -122,11 +122,12 @@ func (r *run) named(name string) (expr.ExactValue, bool) {
 	return v, true
 }
 
-func (r *run) compared(text string, left expr.ExactValue, op string, right, result expr.ExactValue) {
+func (r *run) compared(of *expr.Binary, left, right, result expr.ExactValue) {
 	if r.rule == "" {
 		return
 	}
-	c := Comparison{Rule: r.rule, Text: text, Left: left.String(), Op: op, Right: right.String(), Result: "missing"}
+	op := of.Op
+	c := Comparison{Rule: r.rule, Text: r.rs.texts[of], Left: left.String(), Op: op, Right: right.String(), Result: "missing"}
 	if known, truth := result.Truth(); known {
 		c.Result = fmt.Sprint(truth)
 	}

@@ -41,7 +41,7 @@ func Read(name string, data []byte) (*RuleSet, xlsform.Report) {
 	}
 	r := &reader{
 		rs: &RuleSet{lists: map[string]bool{"members": true, "incomes": true, "expenses": true}, near: new(big.Rat),
-			parameters: map[string]parameter{}},
+			parameters: map[string]parameter{}, texts: map[*expr.Binary]string{}},
 		report: report, names: map[string]bool{"category": true},
 	}
 	for _, sheet := range mustHave {
@@ -159,6 +159,9 @@ func (l line) formula(column string) *expr.Expr {
 		return nil
 	}
 	expr.Walk(e.Root, func(a expr.Ast) bool {
+		if b, ok := a.(*expr.Binary); ok {
+			l.r.rs.texts[b] = expr.Source(b)
+		}
 		if ref, ok := a.(*expr.Ref); ok && !l.r.names[ref.Name] {
 			near := xlsform.Nearest(ref.Name, slices.Sorted(maps.Keys(l.r.names)))
 			hint := "name a parameter, or a fact that stands above this row"

@@ -65,6 +65,7 @@ type RuleSet struct {
 	categories []category
 	offers     []offer
 	needs      []need
+	texts      map[*expr.Binary]string // every comparison of the rules, written out
 }
 
 type parameter struct {
