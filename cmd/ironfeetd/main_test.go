@@ -212,7 +212,7 @@ func TestFormsAndStandardsByCommand(t *testing.T) {
 		"expenses":[],"veh_car_has":"none","houses_count":"1","houses_area":"60","money_range":"none"}`))
 	status, out, errs = command("standards", "decide", sample("standards/云栖县标准.xlsx"), "--household", household, "--on", "2026-03-10")
 	require.Equal(t, 0, status, errs)
-	require.Contains(t, out, "dibao 低保, 500 yuan")
+	require.Contains(t, out, "低保 (dibao), 500 yuan")
 	require.Contains(t, out, "1200 < 7200 → true")
 }
 

@@ -1,11 +1,13 @@
 package main
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
 
+	"ironfeet/app/casework/determination"
+	"ironfeet/app/words"
 	"ironfeet/forms/standards"
 	"ironfeet/store/world"
 )
@@ -63,9 +65,9 @@ func (c *StandardsDecideCmd) Run(o *Output) error {
 	if err != nil {
 		return err
 	}
-	var household map[string]any
-	if err := json.Unmarshal(data, &household); err != nil {
-		return &FileError{File: c.Household, Why: "unreadable", Err: err}
+	household, err := standards.ReadHousehold(data)
+	if err != nil {
+		return explainAll(o, err)
 	}
 	on := world.Real().Now()
 	if c.On != "" {
@@ -77,16 +79,20 @@ func (c *StandardsDecideCmd) Run(o *Output) error {
 	if c.JSON {
 		return printJSON(o, d)
 	}
-	fmt.Fprintf(o.Out, "%s %s", d.Category, d.Label)
-	if d.Amount > 0 {
-		fmt.Fprintf(o.Out, ", %s yuan a month", d.Amount)
-	}
-	fmt.Fprintf(o.Out, " (standards %s; a suggestion, a person decides)\n", d.Version)
-	for _, s := range d.Steps {
-		fmt.Fprintf(o.Out, "  %s\n", s)
-	}
-	for _, m := range d.Missing {
-		fmt.Fprintf(o.Out, "  missing: %s\n", m)
+	for _, line := range determination.Trace(d, words.In(o.Lang).Say) {
+		fmt.Fprintln(o.Out, line)
 	}
 	return nil
+}
+
+// explainAll explains every error of a joined one.
+func explainAll(o *Output, err error) error {
+	var several interface{ Unwrap() []error }
+	if !errors.As(err, &several) {
+		return err
+	}
+	for _, e := range several.Unwrap() {
+		explain(o, e)
+	}
+	return errFaulty
 }

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,34 +20,70 @@ type run struct {
 	on       time.Time
 	facts    map[string]expr.ExactValue
 	decision *Decision
+	env      expr.ExactEnv
+	traced   bool
 	rule     string // what comparisons are recorded under; "" records none
+	person   int    // whose they are, from 1; 0 is the household
 }
 
-// Decide says what the rule set suggests for a household's record on a day. The
-// record has the shape of forms.Record.Nested: texts by name, lists of rows. It
-// is not changed. What cannot be worked out is missing, never an error.
+// advice stands under every decision of the program.
+const advice = "建议，须人工审核"
+
+// Decide says what the rule set suggests for a household's record on a day, with
+// everything that was compared. The record has the shape of forms.Record.Nested or
+// of ReadHousehold: texts by name, lists of rows. It is not changed. What cannot be
+// worked out is missing, never an error.
 func (rs *RuleSet) Decide(household map[string]any, on time.Time) Decision {
+	return rs.decide(household, on, true)
+}
+
+// Outcome is Decide without what was compared on the way: category, amount,
+// persons, what is missing. For a whole county at once.
+func (rs *RuleSet) Outcome(household map[string]any, on time.Time) Decision {
+	return rs.decide(household, on, false)
+}
+
+func (rs *RuleSet) decide(household map[string]any, on time.Time, traced bool) Decision {
 	on = time.Date(on.Year(), on.Month(), on.Day(), 0, 0, 0, 0, time.UTC)
-	d := Decision{Version: rs.Version, Basis: rs.Basis, On: on.Format(time.DateOnly)}
+	d := Decision{Version: rs.Version, Basis: rs.Basis, On: on.Format(time.DateOnly), Advice: advice}
 	area, _ := household["area"].(string)
-	r := &run{rs: rs, root: clone(household), area: area, on: on, facts: map[string]expr.ExactValue{}, decision: &d}
+	r := &run{rs: rs, root: clone(household), area: area, on: on, facts: map[string]expr.ExactValue{}, decision: &d, traced: traced}
+	r.env = expr.ExactEnv{Value: r.named, Root: r.root, Lists: rs.lists, Today: on, Said: called, Compared: r.compared}
+	r.persons()
 	r.workOut()
 	for _, q := range rs.required {
 		d.Missing = append(d.Missing, r.unfulfilled(q)...)
 	}
 	if len(d.Missing) > 0 {
 		r.undecided()
-		return d
+	} else {
+		r.categorize()
 	}
-	r.categorize()
 	r.offer()
+	r.check()
 	for _, n := range rs.needs {
 		if known, truth := r.value(n.formula, nil).Truth(); known && truth {
 			d.Needs = append(d.Needs, Need{n.name, n.label, n.department})
 		}
 	}
+	d.Yuan = d.Amount.String()
 	return d
 }
+
+// persons opens a page for every member.
+func (r *run) persons() {
+	members := rowsOf(r.root[memberList])
+	r.decision.Persons = make([]Person, len(members))
+	for i, row := range members {
+		p := &r.decision.Persons[i]
+		p.Row, _ = row["id"].(string)
+		p.Name = called(row)
+		p.Counted, _ = row["counted"].(string)
+	}
+}
+
+// memberList is the list whose rows are people.
+const memberList = "members"
 
 // clone copies what rows are written into.
 func clone(m map[string]any) map[string]any {
@@ -98,9 +135,8 @@ func (r *run) value(e *expr.Expr, row map[string]any) expr.ExactValue {
 	if e == nil {
 		return expr.ExactMissing()
 	}
-	v, err := e.ExactIn(&expr.ExactEnv{
-		Value: r.named, Root: r.root, Row: row, Lists: r.rs.lists, Today: r.on, Said: called, Compared: r.compared,
-	})
+	r.env.Row = row
+	v, err := e.ExactIn(&r.env)
 	if err != nil {
 		return expr.ExactMissing(err.Error())
 	}
@@ -126,28 +162,54 @@ func (r *run) compared(of *expr.Binary, left, right, result expr.ExactValue) {
 	if r.rule == "" {
 		return
 	}
-	op := of.Op
-	c := Comparison{Rule: r.rule, Text: r.rs.texts[of], Left: left.String(), Op: op, Right: right.String(), Result: "missing"}
+	near := r.near(of, left, right)
+	r.decision.Near = r.decision.Near || near
+	if !r.traced {
+		return
+	}
+	c := Comparison{Rule: r.rule, Text: r.rs.texts[of], Words: r.rs.words[of], Left: left.String(), Op: of.Op, Right: right.String(), Result: "missing", Near: near}
 	if known, truth := result.Truth(); known {
-		c.Result = fmt.Sprint(truth)
+		c.Result = strconv.FormatBool(truth)
+	}
+	if r.person == 0 {
+		r.decision.Steps = append(r.decision.Steps, c)
+		return
+	}
+	// A person's page shows numbers; that 'wage' is not 'rent' explains nothing.
+	if of.Op == "=" || of.Op == "!=" || c.Result == "missing" {
+		return
+	}
+	p := &r.decision.Persons[r.person-1]
+	p.Steps = append(p.Steps, c)
+}
+
+// near says whether a comparison came as near to its limit as the county wants to
+// be told.
+func (r *run) near(of *expr.Binary, left, right expr.ExactValue) bool {
+	if !r.rs.watched[of] || r.rs.near.Sign() == 0 {
+		return false
 	}
 	a, ok1 := left.Rat()
 	b, ok2 := right.Rat()
-	if ok1 && ok2 && strings.ContainsAny(op, "<>") && b.Sign() > 0 && r.rs.near.Sign() > 0 {
-		distance := new(big.Rat).Sub(a, b)
-		c.Near = distance.Abs(distance).Cmp(new(big.Rat).Mul(b, r.rs.near)) <= 0
-		r.decision.Near = r.decision.Near || c.Near
+	if !ok1 || !ok2 || b.Sign() <= 0 {
+		return false
 	}
-	r.decision.Steps = append(r.decision.Steps, c)
+	distance := new(big.Rat).Sub(a, b)
+	return distance.Abs(distance).Cmp(new(big.Rat).Mul(b, r.rs.near)) <= 0
 }
 
 // workOut computes the rows' values and the facts, in the order of the sheets.
 func (r *run) workOut() {
 	for _, rule := range r.rs.rows {
-		for _, row := range rowsOf(r.root[rule.list]) {
+		r.rule = ""
+		for i, row := range rowsOf(r.root[rule.list]) {
+			if rule.list == memberList {
+				r.rule, r.person = rule.label, i+1
+			}
 			row[rule.name] = r.value(rule.formula, row)
 		}
 	}
+	r.rule, r.person = "", 0
 	for _, f := range r.rs.facts {
 		r.rule = f.label
 		v := r.value(f.formula, nil)
@@ -180,7 +242,9 @@ func (r *run) unfulfilled(q rule) []string {
 	return missing
 }
 
+// undecided: what depends on the category is then missing too.
 func (r *run) undecided() {
+	r.facts["category"] = expr.ExactMissing("category")
 	r.decision.Category, r.decision.Label = Undecided, "无法判定"
 	slices.Sort(r.decision.Missing)
 	r.decision.Missing = slices.Compact(r.decision.Missing)
@@ -190,8 +254,8 @@ func (r *run) undecided() {
 // lacks a value ends it: what stands below must not win because of a blank.
 func (r *run) categorize() {
 	d := r.decision
-	had, _ := r.root["current_aid"].(string)
-	r.facts["category"] = expr.ExactText(Undecided)
+	had := r.had()
+	r.facts["category"] = expr.ExactMissing("category")
 	var grace *category
 	for i := range r.rs.categories {
 		c := &r.rs.categories[i]
@@ -205,7 +269,7 @@ func (r *run) categorize() {
 			return
 		}
 		if !truth {
-			if c.name == had && c.grace != nil {
+			if c.grace != nil && slices.Contains(had, c.name) {
 				grace = c
 			}
 			continue
@@ -283,27 +347,86 @@ func (r *run) inMonths(e *expr.Expr) string {
 	return expr.AddMonths(r.on, int(months.Num().Int64())).Format(time.DateOnly)
 }
 
+// had is the aid the household receives now.
+func (r *run) had() []string {
+	switch v := r.root["current_aid"].(type) {
+	case string:
+		return strings.Fields(v)
+	case []string:
+		return v
+	}
+	return nil
+}
+
+// each calls do for the household, or for every row of a list, with comparisons
+// recorded where they belong.
+func (r *run) each(rule rule, do func(row map[string]any) bool) {
+	rows := []map[string]any{nil}
+	if rule.list != "" {
+		rows = rowsOf(r.root[rule.list])
+	}
+	for i, row := range rows {
+		if rule.list == memberList {
+			r.rule, r.person = rule.label, i+1
+		}
+		steps := r.person > 0 && r.traced
+		before := 0
+		if steps {
+			before = len(r.decision.Persons[i].Steps)
+		}
+		if !do(row) && steps { // what is not offered needs no explanation
+			r.decision.Persons[i].Steps = r.decision.Persons[i].Steps[:before]
+		}
+		r.rule, r.person = "", 0
+	}
+}
+
 func (r *run) offer() {
 	for _, o := range r.rs.offers {
-		rows := []map[string]any{nil}
-		if o.list != "" {
-			rows = rowsOf(r.root[o.list])
-		}
-		for _, row := range rows {
+		r.each(o.rule, func(row map[string]any) bool {
 			if known, truth := r.value(o.formula, row).Truth(); !known || !truth {
-				continue
+				return false
 			}
 			out := Offer{Offer: o.name, Label: o.label, Basis: o.basis, Name: called(row)}
 			out.Row, _ = row["id"].(string)
 			if o.amount != nil {
-				out.Amount, _ = r.fen(o.amount, row)
+				out.Amount, out.Missing = r.fen(o.amount, row)
+				out.Yuan = out.Amount.String()
 			}
-			if o.until != nil {
-				if v := r.value(o.until, row); !v.IsMissing() {
-					out.Until = v.String()
+			text := func(e *expr.Expr) string {
+				if e == nil {
+					return ""
 				}
+				v := r.value(e, row)
+				if v.IsMissing() {
+					out.Missing = append(out.Missing, v.Missing()...)
+					return ""
+				}
+				return v.String()
 			}
+			out.Level, out.Until = text(o.level), text(o.until)
+			slices.Sort(out.Missing)
+			out.Missing = slices.Compact(out.Missing)
 			r.decision.Offers = append(r.decision.Offers, out)
-		}
+			if r.person > 0 {
+				p := &r.decision.Persons[r.person-1]
+				p.Offers = append(p.Offers, out)
+			}
+			return true
+		})
+	}
+}
+
+func (r *run) check() {
+	for _, c := range r.rs.checks {
+		r.each(c, func(row map[string]any) bool {
+			known, truth := r.value(c.formula, row).Truth()
+			if known && truth {
+				out := Check{Check: c.name, Label: c.label, Basis: c.basis, Name: called(row)}
+				out.Row, _ = row["id"].(string)
+				r.decision.Checks = append(r.decision.Checks, out)
+			}
+			return false
+		})
 	}
 }

@@ -1,8 +1,10 @@
 package standards
 
 import (
+	"cmp"
 	"maps"
 	"math/big"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -19,8 +21,10 @@ var columns = map[string][]string{
 	"facts":      {"name", "label", "formula", "unit", "basis", "note"},
 	"required":   {"label", "list", "formula", "note"},
 	"categories": {"category", "label", "condition", "amount", "explanation", "basis", "valid_months", "review_months", "grace_months", "note"},
-	"offers":     {"offer", "label", "list", "condition", "amount", "until", "basis", "note"},
+	"offers":     {"offer", "label", "list", "condition", "amount", "level", "until", "basis", "note"},
+	"checks":     {"check", "label", "list", "condition", "basis", "note"},
 	"needs":      {"need", "label", "condition", "department", "note"},
+	"words":      {"name", "label", "note"},
 }
 
 var mustHave = []string{"settings", "parameters", "facts", "categories"}
@@ -30,6 +34,10 @@ type reader struct {
 	rs     *RuleSet
 	report xlsform.Report
 	names  map[string]bool // what ${…} may name, as far as read
+
+	labels    map[string]string // of the record's own names
+	nearUnits []string          // units whose limits are watched; none: every limit is
+	units     map[string]string
 }
 
 // Read reads a standards workbook (.xlsx or its Markdown twin). Every problem is
@@ -41,8 +49,8 @@ func Read(name string, data []byte) (*RuleSet, xlsform.Report) {
 	}
 	r := &reader{
 		rs: &RuleSet{lists: map[string]bool{"members": true, "incomes": true, "expenses": true}, near: new(big.Rat),
-			parameters: map[string]parameter{}, texts: map[*expr.Binary]string{}},
-		report: report, names: map[string]bool{"category": true},
+			parameters: map[string]parameter{}, texts: map[*expr.Binary]string{}, words: map[*expr.Binary]string{}, watched: map[*expr.Binary]bool{}},
+		report: report, names: map[string]bool{"category": true}, units: map[string]string{}, labels: map[string]string{},
 	}
 	for _, sheet := range mustHave {
 		if tables.Sheet(sheet) == nil {
@@ -61,7 +69,7 @@ func Read(name string, data []byte) (*RuleSet, xlsform.Report) {
 		read func(line)
 	}{
 		{"settings", r.setting}, {"parameters", r.parameter}, {"rows", r.row}, {"facts", r.fact},
-		{"required", r.require}, {"categories", r.category}, {"offers", r.offer}, {"needs", r.need},
+		{"required", r.require}, {"categories", r.category}, {"offers", r.offer}, {"checks", r.check}, {"needs", r.need}, {"words", r.word},
 	} {
 		r.sheet(tables.Sheet(sheet.name), columns[sheet.name], sheet.read)
 	}
@@ -161,6 +169,7 @@ func (l line) formula(column string) *expr.Expr {
 	expr.Walk(e.Root, func(a expr.Ast) bool {
 		if b, ok := a.(*expr.Binary); ok {
 			l.r.rs.texts[b] = expr.Source(b)
+			l.r.rs.watched[b] = l.r.watched(b)
 		}
 		if ref, ok := a.(*expr.Ref); ok && !l.r.names[ref.Name] {
 			near := xlsform.Nearest(ref.Name, slices.Sorted(maps.Keys(l.r.names)))
@@ -173,6 +182,24 @@ func (l line) formula(column string) *expr.Expr {
 		return true
 	})
 	return e
+}
+
+// watched says whether a comparison's limit is one of which coming near is worth
+// a word: money, not "houses <= 1", which every home would be near to.
+func (r *reader) watched(b *expr.Binary) bool {
+	if b.Op != "<" && b.Op != "<=" && b.Op != ">" && b.Op != ">=" {
+		return false
+	}
+	watched := len(r.nearUnits) == 0
+	expr.Walk(b, func(a expr.Ast) bool {
+		if ref, ok := a.(*expr.Ref); ok {
+			for _, u := range r.nearUnits {
+				watched = watched || strings.Contains(r.units[ref.Name], u)
+			}
+		}
+		return !watched
+	})
+	return watched
 }
 
 func (l line) needFormula(column string) *expr.Expr {
@@ -214,6 +241,8 @@ func (r *reader) setting(l line) {
 			return
 		}
 		r.rs.near.Quo(percent, big.NewRat(100, 1))
+	case "near_units":
+		r.nearUnits = strings.Fields(value)
 	default:
 		r.report.Warn(xlsform.Problem{Sheet: l.sheet, Row: l.row, Code: "standards.unknown_setting", Got: name,
 			Message: "the setting " + name + " is not known and was passed over", Hint: "mend its name or remove it"})
@@ -233,6 +262,7 @@ func (r *reader) parameter(l line) {
 		l.wrong("value", "standards.two_values", name, "", "the parameter "+name+" has a value and one by area", "keep value, or rural and urban, not both")
 	}
 	r.names[name] = true
+	r.units[name] = p.unit
 	r.rs.parameters[name] = p
 	r.rs.order = append(r.rs.order, name)
 }
@@ -259,7 +289,7 @@ func (r *reader) row(l line) {
 func (r *reader) fact(l line) {
 	if name, ok := l.name("name", r.names); ok {
 		r.rs.facts = append(r.rs.facts, r.rule(l, "name", "formula"))
-		r.names[name] = true
+		r.names[name], r.units[name] = true, l.text("unit")
 	}
 }
 
@@ -288,7 +318,14 @@ func (r *reader) category(l line) {
 func (r *reader) offer(l line) {
 	l.knownList(false)
 	if _, ok := l.name("offer", nil); ok {
-		r.rs.offers = append(r.rs.offers, offer{rule: r.rule(l, "offer", "condition"), amount: l.formula("amount"), until: l.formula("until")})
+		r.rs.offers = append(r.rs.offers, offer{rule: r.rule(l, "offer", "condition"), amount: l.formula("amount"), level: l.formula("level"), until: l.formula("until")})
+	}
+}
+
+func (r *reader) check(l line) {
+	l.knownList(false)
+	if _, ok := l.name("check", nil); ok {
+		r.rs.checks = append(r.rs.checks, r.rule(l, "check", "condition"))
 	}
 }
 
@@ -297,6 +334,41 @@ func (r *reader) need(l line) {
 		r.rs.needs = append(r.rs.needs, need{rule: r.rule(l, "need", "condition"), department: l.text("department")})
 	}
 }
+
+var (
+	quoted    = regexp.MustCompile(`'[^']*'`)
+	nameOrRef = regexp.MustCompile(`\$\{[^}]*\}|[A-Za-z_][A-Za-z0-9_.-]*`)
+	signs     = strings.NewReplacer(" * ", " × ", " div ", " ÷ ", " <= ", " ≤ ", " >= ", " ≥ ", " != ", " ≠ ")
+)
+
+// inWords writes every comparison as a clerk would say it: labels for the names of
+// parameters, facts and rows.
+func (r *reader) inWords() {
+	labels := r.labels
+	for name, p := range r.rs.parameters {
+		labels["${"+name+"}"] = p.label
+	}
+	for _, f := range r.rs.facts {
+		labels["${"+f.name+"}"] = f.label
+	}
+	for _, row := range r.rs.rows {
+		labels[row.name] = row.label
+	}
+	for b, text := range r.rs.texts {
+		var out strings.Builder
+		last := 0
+		for _, q := range append(quoted.FindAllStringIndex(text, -1), []int{len(text), len(text)}) {
+			out.WriteString(nameOrRef.ReplaceAllStringFunc(signs.Replace(text[last:q[0]]), func(name string) string {
+				return cmp.Or(labels[name], name)
+			}))
+			out.WriteString(text[q[0]:q[1]])
+			last = q[1]
+		}
+		r.rs.words[b] = out.String()
+	}
+}
+
+func (r *reader) word(l line) { r.labels[l.text("name")] = l.text("label") }
 
 func (r *reader) finish() {
 	if !r.report.OK() {
@@ -308,6 +380,7 @@ func (r *reader) finish() {
 	if r.rs.ValidTo != "" && r.rs.ValidTo < r.rs.ValidFrom {
 		r.wrong("standards.bad_period", "settings", "name", 0, r.rs.ValidTo, "", "valid_to is before valid_from", "mend one of the two days")
 	}
+	r.inWords()
 	if len(r.rs.categories) == 0 {
 		r.wrong("standards.no_category", "categories", "category", 0, "", "", "there is no category", "add at least one")
 	}

@@ -15,7 +15,9 @@
 //	required    label, list, formula            what must hold (of every row) before anything is decided
 //	categories  category, label, condition …    the first that holds is suggested
 //	offers      offer, label, list, condition … what is offered besides, to the household or to one row
+//	checks      check, label, list, condition   what a person must look at: nothing is excluded by it
 //	needs       need, label, condition, department
+//	words       name, label                     how the record's own names are called in a trace
 //
 // Source: design.md §6; domain.md §3 (民发〔2021〕57号, 民发〔2021〕43号,
 // 刚性支出困难家庭认定办法).
@@ -64,8 +66,11 @@ type RuleSet struct {
 	required   []rule
 	categories []category
 	offers     []offer
+	checks     []rule
 	needs      []need
+	watched    map[*expr.Binary]bool   // comparisons whose limit it is worth a word to be near to
 	texts      map[*expr.Binary]string // every comparison of the rules, written out
+	words      map[*expr.Binary]string // the same with labels instead of names
 }
 
 type parameter struct {
@@ -87,7 +92,7 @@ type category struct {
 
 type offer struct {
 	rule
-	amount, until *expr.Expr
+	amount, level, until *expr.Expr
 }
 
 type need struct {
@@ -134,11 +139,15 @@ type Decision struct {
 	Category   string       `json:"category"` // tekun, dibao, edge, rigid, none … or undecided, not_applicable
 	Label      string       `json:"label"`
 	Amount     Fen          `json:"amount_fen"` // a month
+	Yuan       string       `json:"amount"`     // the same in yuan: "576", "0.50"
+	Advice     string       `json:"advice"`     // 建议，须人工审核
 	Missing    []string     `json:"missing,omitempty"`
 	Reason     string       `json:"reason,omitempty"`
 	Steps      []Comparison `json:"steps"`
 	Facts      []Fact       `json:"facts"`
+	Persons    []Person     `json:"persons"`
 	Offers     []Offer      `json:"offers,omitempty"`
+	Checks     []Check      `json:"checks,omitempty"`
 	Needs      []Need       `json:"needs,omitempty"`
 	Near       bool         `json:"near"` // a comparison came near its limit
 	Grace      *Grace       `json:"grace,omitempty"`
@@ -151,8 +160,9 @@ type Decision struct {
 
 // A Comparison is one step of a decision, with both numbers.
 type Comparison struct {
-	Rule   string `json:"rule"` // the category's or fact's label
-	Text   string `json:"text"` // ${Y} < ${S} * ${n}
+	Rule   string `json:"rule"`  // the category's or fact's label
+	Text   string `json:"text"`  // ${Y} < ${S} * ${n}
+	Words  string `json:"words"` // 计入的家庭年收入 < 年低保标准 × 家庭人数
 	Left   string `json:"left"`
 	Op     string `json:"op"`
 	Right  string `json:"right"`
@@ -177,6 +187,25 @@ type Fact struct {
 	Unit  string `json:"unit,omitempty"`
 }
 
+// A Person is what the rules say of one member, whatever the household's result:
+// 特困 with the level of care, 事实无人抚养儿童, 单人户, and what was compared.
+type Person struct {
+	Row     string       `json:"id,omitempty"`
+	Name    string       `json:"name,omitempty"`
+	Counted string       `json:"counted,omitempty"` // yes, no
+	Offers  []Offer      `json:"results,omitempty"`
+	Steps   []Comparison `json:"steps,omitempty"` // comparisons of numbers
+}
+
+// A Check asks a person to look at something; nobody is excluded by it.
+type Check struct {
+	Check string `json:"check"`
+	Label string `json:"label"`
+	Row   string `json:"row,omitempty"`
+	Name  string `json:"name,omitempty"`
+	Basis string `json:"basis,omitempty"`
+}
+
 // An Offer is something the household, or one person, may have besides.
 type Offer struct {
 	Offer  string `json:"offer"`
@@ -184,8 +213,12 @@ type Offer struct {
 	Row    string `json:"row,omitempty"` // the member's id
 	Name   string `json:"name,omitempty"`
 	Amount Fen    `json:"amount_fen,omitempty"`
+	Yuan   string `json:"amount,omitempty"`
+	Level  string `json:"level,omitempty"` // 全护理, 半护理, 全自理
 	Until  string `json:"until,omitempty"`
 	Basis  string `json:"basis,omitempty"`
+
+	Missing []string `json:"missing,omitempty"` // what its amount, level or day lacks
 }
 
 // A Need is pushed to the department that meets it.

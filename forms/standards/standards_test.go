@@ -157,14 +157,14 @@ func TestWorkedExamples(t *testing.T) {
 		{name: "12 uraemia", home: uraemia(), category: "dibao", yuan: "390"},
 		{name: "12b without the deduction", changes: []string{"| income.deduct_illness | true", "| income.deduct_illness | false"},
 			home: uraemia(), category: "edge", yuan: "0", offers: []string{"single b 600"}},
-		{name: "13 alone at 72, half care", home: careless("dress", "walk", "wash"), category: "tekun", yuan: "780", offers: []string{"care_half a 0"}},
-		{name: "13b full care", home: careless("dress", "walk", "wash", "eat"), category: "tekun", yuan: "780", offers: []string{"care_full a 0"}},
+		{name: "13 alone at 72, half care", home: careless("dress", "walk", "wash"), category: "tekun", yuan: "780", offers: []string{"tekun a 780 半护理", "care a 450 半护理"}},
+		{name: "13b full care", home: careless("dress", "walk", "wash", "eat"), category: "tekun", yuan: "780", offers: []string{"tekun a 780 全护理", "care a 900 全护理"}},
 		{name: "14 only son in prison", home: household([]any{member("a", "1958-01-01", "support", "unable", "self_care", "none")}, nil), category: "tekun", yuan: "780",
-			offers: []string{"care_self a 0"}},
+			offers: []string{"tekun a 780 全自理", "care a 90 全自理"}},
 		{name: "14b a working daughter", home: household([]any{member("a", "1958-01-01")}, []any{income("a", "transfer", "month", "300")}), category: "dibao", yuan: "300"},
 		{name: "15 man of 59", home: household([]any{member("a", "1967-02-01", "support", "none")}, []any{income("a", "transfer", "month", "200")}),
 			category: "dibao", yuan: "400", offers: []string{"retest60 a 0 until 2027-02-01"}},
-		{name: "16 mother out of reach for eight months", home: child("2025-07-01"), category: "dibao", yuan: "1200", offers: []string{"child girl 0"}},
+		{name: "16 mother out of reach for eight months", home: child("2025-07-01"), category: "dibao", yuan: "1200", offers: []string{"child girl 0 until 2034-01-01"}},
 		{name: "16b five months", home: child("2025-10-10"), category: "dibao", yuan: "1200", offers: []string{"child_mother_watch girl 0 until 2026-04-10"}},
 		{name: "17 turned 18", home: household([]any{member("g", "1955-01-01"), member("x", "2008-03-01", "child_aid", "yes", "school", "none")}, yearly("14400")),
 			category: "edge", yuan: "0", offers: []string{"child_end x 0 until 2026-03-01"}},
@@ -185,7 +185,7 @@ func TestWorkedExamples(t *testing.T) {
 			assert.Equal(t, c.yuan, d.Amount.String())
 			var offers []string
 			for _, o := range d.Offers {
-				s := o.Offer + " " + o.Row + " " + o.Amount.String()
+				s := strings.TrimSpace(o.Offer + " " + o.Row + " " + o.Amount.String() + " " + o.Level)
 				if o.Until != "" {
 					s += " until " + o.Until
 				}
@@ -261,7 +261,7 @@ func TestReadTellsEveryProblem(t *testing.T) {
 		{"count(members) > 0", "counter(members) > 0", "standards.formula", "required!C3"},
 		{"| valid_from | 2026-01-01", "| valid_from | 1.1.2026", "standards.bad_date", "settings!B5"},
 		{"## categories", "## kategorien", "standards.no_sheet", "categories"},
-		{"| members | age |", "| member | age |", "standards.unknown_list", "rows!A8"},
+		{"| members | age |", "| member | age |", "standards.unknown_list", "rows!A10"},
 	} {
 		t.Run(c.code+" "+c.place, func(t *testing.T) {
 			require.Contains(t, string(data), c.from)
