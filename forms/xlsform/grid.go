@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+
+	"ironfeet/forms/excel"
 )
 
 // errTooManyRows stops the reading of a sheet without end.
@@ -147,7 +149,7 @@ func (g *grid) table() *Table {
 		g.report.Warn(problem(Problem{Sheet: g.name, Code: "form.declared_rows", Got: strconv.Itoa(g.declared)}))
 	}
 	for _, ref := range g.merged {
-		c1, r1, c2, r2, err := parseRange(ref)
+		c1, r1, c2, r2, err := excel.Range(ref)
 		if err != nil || r1 > last || c1 >= len(t.Header) || c1 == c2 && r1 == r2 || r1 <= t.HeaderRow && r2 < t.HeaderRow {
 			continue
 		}

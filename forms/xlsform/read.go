@@ -20,6 +20,8 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+
+	"ironfeet/forms/excel"
 )
 
 // fold makes names of sheets, columns and types comparable: lower case, spaces
@@ -100,7 +102,7 @@ func (r *Report) excuse(tables *Tables) {
 	for _, p := range r.Errors {
 		if p.Code == "form.cell_error" || p.Code == "form.formula_no_value" {
 			t := tables.Sheet(p.Sheet)
-			column, ok := columnOf([]byte(p.Cell))
+			column, ok := excel.ColumnOf([]byte(p.Cell))
 			known := map[string]map[string]string{"survey": surveyColumns, "settings": settingColumns}[fold(p.Sheet)]
 			if t != nil && ok && known != nil && (column >= len(t.Header) || readHeading(t.Header[column], known).column == "") {
 				r.Warn(p)

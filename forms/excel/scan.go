@@ -1,4 +1,4 @@
-package xlsform
+package excel
 
 import (
 	"bytes"
@@ -150,9 +150,8 @@ func (s *xmlScanner) attr(name string) []byte {
 	return nil
 }
 
-// text returns the text up to the next tag that is not a comment or CDATA.
-func (s *xmlScanner) text() string {
-	var out []byte
+// text appends the text up to the next tag that is not a comment or CDATA.
+func (s *xmlScanner) text(out []byte) []byte {
 	for {
 		i := bytes.IndexByte(s.b[s.pos:], '<')
 		if i < 0 {
@@ -160,20 +159,21 @@ func (s *xmlScanner) text() string {
 		}
 		piece := s.b[s.pos : s.pos+i]
 		s.pos += i
-		plain := bytes.IndexByte(piece, '&') < 0 && bytes.IndexByte(piece, '_') < 0 && bytes.IndexByte(piece, '\r') < 0
-		if rest := s.b[s.pos:]; bytes.HasPrefix(rest, []byte("<![CDATA[")) {
-			j := bytes.Index(rest, []byte("]]>"))
-			if j < 0 {
-				return string(out)
-			}
-			out = append(append(out, unescape(piece)...), rest[len("<![CDATA["):j]...)
-			s.pos += j + 3
-			continue
+		if bytes.IndexByte(piece, '&') < 0 && bytes.IndexByte(piece, '_') < 0 && bytes.IndexByte(piece, '\r') < 0 {
+			out = append(out, piece...)
+		} else {
+			out = append(out, unescape(piece)...)
 		}
-		if out == nil && plain {
-			return string(piece)
+		rest := s.b[s.pos:]
+		if !bytes.HasPrefix(rest, []byte("<![CDATA[")) {
+			return out
 		}
-		return string(append(out, unescape(piece)...))
+		j := bytes.Index(rest, []byte("]]>"))
+		if j < 0 {
+			return out
+		}
+		out = append(out, rest[len("<![CDATA["):j]...)
+		s.pos += j + 3
 	}
 }
 
@@ -240,6 +240,7 @@ func scanStrings(raw []byte) ([]string, error) {
 	s := xmlScanner{b: raw}
 	var list []string
 	var cur string
+	var buf []byte
 	phonetic := false
 	for {
 		ok, err := s.next()
@@ -259,72 +260,90 @@ func scanStrings(raw []byte) ([]string, error) {
 		case s.ends("rPh"):
 			phonetic = false
 		case s.is("t") && !s.empty && !phonetic:
-			if t := s.text(); cur == "" {
-				cur = t
-			} else if len(cur) <= maxCell {
-				cur += t
+			if buf = s.text(buf[:0]); cur == "" {
+				cur = string(buf)
+			} else if len(cur) <= maxText {
+				cur += string(buf)
 			}
 		}
 	}
 }
 
-// scanSheet reads one sheet into the grid.
-func (x *excel) scanSheet(raw []byte, g *grid) error {
+// A Cell is one cell as the file holds it.
+type Cell struct {
+	Column, Row int    // column from 0, row from 1
+	Kind        string // "s", "str", "inlineStr", "b", "e", "d", "n" or "" for a number
+	Style       int    // -1: none
+	Value       []byte // raw; of a shared string the text. Good until the next cell only
+	HasValue    bool   // false: nothing stands there, or a formula was never worked out
+	Formula     bool
+}
+
+// Scan calls visit for every cell of a sheet, in the file's order, until visit
+// returns an error. declared is the last row the file speaks of, merged the ranges
+// that are shown as one cell.
+func (x *Book) Scan(sheet int, visit func(*Cell) error) (declared int, merged []string, err error) {
+	raw, err := x.Part(x.sheets[sheet].part)
+	if err != nil {
+		return 0, nil, err
+	}
 	s := xmlScanner{b: raw}
 	row, col := 0, 0
-	var c struct {
-		kind            string
-		style           int
-		value           string
-		has, in         bool
-		formula, inline bool
-	}
-	finish := func() {
-		if !c.in {
-			return
+	var c Cell
+	in, inline := false, false
+	finish := func() error {
+		if !in {
+			return nil
 		}
-		c.in = false
-		value := c.value
-		switch c.kind {
-		case "s":
-			if i, err := strconv.Atoi(value); err == nil && i >= 0 && i < len(x.strings) {
-				value = x.strings[i]
-			} else {
-				value = ""
-			}
-		case "b":
-			if c.has {
-				value = map[bool]string{true: "TRUE", false: "FALSE"}[strings.TrimSpace(value) == "1"]
-				g.booleans.note(col, row)
-			}
-		case "e":
-			g.problem(col, row, "form.cell_error", value)
-			value = ""
-		case "", "n":
-			if value = strings.TrimSpace(value); value != "" {
-				value = x.number(value, c.style)
-				g.numbers.note(col, row)
+		in = false
+		if c.Kind == "s" {
+			i, err := strconv.Atoi(string(c.Value))
+			c.Value = c.Value[:0]
+			if err == nil && i >= 0 && i < len(x.strings) {
+				c.Value = append(c.Value, x.strings[i]...)
 			}
 		}
-		if c.formula {
-			if !c.has && c.kind != "str" { // a text without a value is the empty one
-				g.problem(col, row, "form.formula_no_value", "")
-			} else {
-				g.formulas.note(col, row)
-			}
-		}
-		if value != "" {
-			g.set(col, row, value)
-		}
+		return visit(&c)
 	}
 	for {
 		ok, err := s.next()
-		if err != nil {
-			return err
+		if err == nil && !ok {
+			return declared, merged, finish()
 		}
-		if !ok {
-			finish()
-			return g.full
+		if err != nil {
+			return declared, merged, err
+		}
+		if len(s.name) == 1 { // c, v, f, t: nearly every tag
+			switch name := s.name[0]; {
+			case name == 'c':
+				if err := finish(); err != nil {
+					return declared, merged, err
+				}
+				if s.end {
+					continue
+				}
+				col++
+				if r := s.attr("r"); len(r) > 0 {
+					if n, ok := ColumnOf(r); ok {
+						col = n
+					}
+				}
+				c = Cell{Column: col, Row: row, Kind: kindOf(s.attr("t")), Style: -1, Value: c.Value[:0]}
+				if st := s.attr("s"); st != nil {
+					if n, err := strconv.Atoi(string(st)); err == nil {
+						c.Style = n
+					}
+				}
+				in, inline = !s.empty, false
+			case s.end || !in:
+			case name == 'f':
+				c.Formula = true
+			case name == 'v' && !s.empty:
+				c.Value, c.HasValue = s.text(c.Value[:0]), true
+			case name == 't' && inline && !s.empty:
+				c.Value, c.HasValue = s.text(c.Value), true
+			}
+			continue
 		}
 		switch {
 		case s.is("row"):
@@ -332,49 +351,37 @@ func (x *excel) scanSheet(raw []byte, g *grid) error {
 			if r, err := strconv.Atoi(string(s.attr("r"))); err == nil && r >= row && r <= 1<<20 {
 				row = r
 			}
-			g.declared = max(g.declared, row)
+			declared = max(declared, row)
 			col = -1
-		case s.is("c"):
-			finish()
-			col++
-			if r := s.attr("r"); len(r) > 0 {
-				if n, ok := columnOf(r); ok {
-					col = n
-				}
-			}
-			c.kind, c.value, c.in, c.has, c.formula, c.inline = string(s.attr("t")), "", true, false, false, false
-			c.style = -1
-			if st := s.attr("s"); st != nil {
-				if n, err := strconv.Atoi(string(st)); err == nil {
-					c.style = n
-				}
-			}
-			if s.empty {
-				c.in = false
-			}
-		case s.ends("c"):
-			finish()
-		case s.is("f") && c.in:
-			c.formula = true
-		case s.is("v") && c.in && !s.empty:
-			c.value, c.has = s.text(), true
-		case s.is("is") && c.in:
-			c.inline = true
-		case s.is("t") && c.in && c.inline && !s.empty:
-			c.value, c.has = c.value+s.text(), true
+		case s.is("is") && in:
+			inline = true
 		case s.is("mergeCell"):
-			if ref := string(s.attr("ref")); ref != "" {
-				g.merged = append(g.merged, ref)
+			if ref := string(s.attr("ref")); ref != "" && len(merged) < maxMerged {
+				merged = append(merged, ref)
 			}
-		}
-		if g.full != nil {
-			return g.full
 		}
 	}
 }
 
-// columnOf reads the column of a cell reference: D17 is 3.
-func columnOf(ref []byte) (int, bool) {
+// maxMerged bounds how many merged ranges are kept; more are no table.
+const maxMerged = 200_000
+
+func kindOf(t []byte) string {
+	switch string(t) {
+	case "":
+		return ""
+	case "s":
+		return "s"
+	case "n":
+		return "n"
+	case "str":
+		return "str"
+	}
+	return string(t)
+}
+
+// ColumnOf reads the column of a cell reference: D17 is 3.
+func ColumnOf(ref []byte) (int, bool) {
 	n := 0
 	for i, c := range ref {
 		if c >= 'a' && c <= 'z' {
@@ -390,14 +397,14 @@ func columnOf(ref []byte) (int, bool) {
 	return n - 1, n > 0
 }
 
-// parseRange reads A1:B2 as columns from 0 and rows from 1.
-func parseRange(ref string) (c1, r1, c2, r2 int, err error) {
+// Range reads A1:B2 as columns from 0 and rows from 1.
+func Range(ref string) (c1, r1, c2, r2 int, err error) {
 	from, to, two := strings.Cut(strings.ReplaceAll(ref, "$", ""), ":")
 	if !two {
 		to = from
 	}
 	read := func(s string) (int, int, error) {
-		c, ok := columnOf([]byte(s))
+		c, ok := ColumnOf([]byte(s))
 		r, err := strconv.Atoi(strings.TrimLeft(strings.ToUpper(s), "ABCDEFGHIJKLMNOPQRSTUVWXYZ"))
 		if !ok || err != nil {
 			return 0, 0, fmt.Errorf("no range: %q", ref)
