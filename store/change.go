@@ -30,6 +30,7 @@ const (
 	List          Kind = "list"
 	Person        Kind = "person" // a worker
 	Node          Kind = "node"
+	Notice        Kind = "notice" // 公示: a sheet posted in a village, and what was said against it
 )
 
 // Clock is a hybrid logical clock: Unix milliseconds << 16 | counter. It orders

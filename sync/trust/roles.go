@@ -50,6 +50,7 @@ var Roles = []Role{Worker, Township, County, Approver, ChildApprover, Auditor}
 //	need             –        ✓        ✓        ✓        ✓        –      everyone in scope
 //	determination    –        –        ✓        ✓        ✓        –      townships and county
 //	alert            –        –        ✓        –        –        –      townships and county
+//	notice           –        ✓        ✓        –        –        –      townships and county
 //	list             –        –        ✓        –        –        –      county
 //	form             –        –        ✓        –        –        –      everyone
 //	standards        –        –        ✓        –        –        –      everyone
@@ -72,6 +73,7 @@ var table = []struct {
 	{store.Need, []Role{Township, County, Approver, ChildApprover}, Everyone},
 	{store.Determination, []Role{County, Approver, ChildApprover}, TownshipUp},
 	{store.Alert, []Role{County}, TownshipUp},
+	{store.Notice, []Role{Township, County}, TownshipUp},
 	{store.List, []Role{County}, CountyOnly},
 	{store.Form, []Role{County}, Everyone},
 	{store.Standards, []Role{County}, Everyone},
