@@ -64,10 +64,11 @@ type compiler struct {
 }
 
 // A dependency is a field that an expression reads. A wide one may be read in
-// other instances than the reader's own.
+// other instances than the reader's own; of all, in every one of them.
 type dependency struct {
 	on   *field
 	wide bool
+	all  bool
 }
 
 func (c *compiler) build(it *xlsform.Item, parent *field) *field {
@@ -167,7 +168,7 @@ func (c *compiler) triggers(f *field) {
 			c.problem(src, "form.trigger", part, xlsform.Nearest(name, c.names()), "", true)
 			continue
 		}
-		c.reads[f][roleValue] = append(c.reads[f][roleValue], dependency{c.resolve(f, name, src).field, false})
+		c.reads[f][roleValue] = append(c.reads[f][roleValue], dependency{on: c.resolve(f, name, src).field})
 	}
 }
 
@@ -210,6 +211,9 @@ func (c *compiler) parse(f *field, src xlsform.Source, r role) *expr.Expr {
 	}
 	c.reads[f][r] = append(c.reads[f][r], w.found...)
 	if r == roleValue && f.item.Calculation == src {
+		if slices.ContainsFunc(w.found, func(d dependency) bool { return d.on == f && d.all }) {
+			w.fault("form.cycle", f.item.Name+" → "+f.item.Name, "", "")
+		}
 		switch reads, alone := ownValue(f, e.Root); {
 		case reads && !alone:
 			w.fault("form.cycle", f.item.Name+" → "+f.item.Name, "", "")
@@ -419,12 +423,13 @@ func (w *reader) read(a expr.Ast, at *field, wide bool) {
 			w.fault("form.unknown_reference", a.Name, xlsform.Nearest(a.Name, w.c.names()), "")
 			return
 		}
-		w.found = append(w.found, dependency{r.field, wide})
+		w.found = append(w.found, dependency{on: r.field, wide: wide})
 	case *expr.Path:
 		w.path(a, at)
 	case *expr.Call:
 		w.call(a, at, wide)
 	case *expr.Binary:
+		w.ordered(a)
 		w.read(a.L, at, wide)
 		w.read(a.R, at, wide)
 	case *expr.Minus:
@@ -437,6 +442,19 @@ func (w *reader) read(a expr.Ast, at *field, wide bool) {
 		}
 		for _, p := range a.Predicates {
 			w.read(p, inner, true)
+		}
+	}
+}
+
+// ordered warns of < and > with a text that is neither number nor date: that never
+// holds.
+func (w *reader) ordered(a *expr.Binary) {
+	if !strings.ContainsAny(a.Op, "<>") {
+		return
+	}
+	for _, side := range []expr.Ast{a.L, a.R} {
+		if s, ok := side.(*expr.String); ok && !expr.IsNumber(s.Value) && !expr.IsDate(s.Value) {
+			w.c.problem(w.src, "form.text_order", s.Value, "", a.Op, false)
 		}
 	}
 }
@@ -500,7 +518,7 @@ func (w *reader) call(a *expr.Call, at *field, wide bool) {
 	case "position", "index":
 		for f := w.f; f != nil; f = f.parent {
 			if f.repeat() {
-				w.found = append(w.found, dependency{f, false})
+				w.found = append(w.found, dependency{on: f})
 				break
 			}
 		}
@@ -602,12 +620,15 @@ func (w *reader) path(a *expr.Path, at *field) {
 			w.read(p, inner, true)
 		}
 	}
+	chosen := slices.ContainsFunc(a.Steps, func(s expr.Step) bool { return len(s.Predicates) > 0 })
 	for _, f := range now {
 		if f != w.f || len(a.Steps) > 1 {
 			// ../../members/age leaves the own instance and meets the others too
-			w.found = append(w.found, dependency{f, wide || top < sharedRepeats(w.f, f) || len(f.repeats) > len(w.f.inside())})
+			d := dependency{on: f, wide: wide || top < sharedRepeats(w.f, f) || len(f.repeats) > len(w.f.inside())}
+			d.all = d.wide && !chosen
+			w.found = append(w.found, d)
 		} else if len(a.Steps) == 1 && a.Steps[0].Axis == expr.Self {
-			w.found = append(w.found, dependency{f, false})
+			w.found = append(w.found, dependency{on: f})
 		}
 	}
 }

@@ -18,7 +18,7 @@ import (
 const MaxInstances = 2000
 
 // maxNodes bounds an entry: repeats in repeats multiply.
-const maxNodes = 500_000
+const maxNodes = 100_000
 
 // An Entry is one filling of a form. It belongs to one goroutine.
 type Entry struct {
@@ -35,6 +35,7 @@ type Entry struct {
 	seed     uint64 // of the order of randomized choices
 
 	queue    queue
+	now      task    // being worked on
 	recounts int     // in the present run
 	changed  []*node // since the last Set, each once
 	said     []string
@@ -612,5 +613,5 @@ var errNotNumber = errors.New("the number of repetitions is not a number")
 // errTooMany is the reason inside a fault of a count that goes beyond all bounds.
 var errTooMany = fmt.Errorf("the repetitions hold more than %d questions in all", maxNodes)
 
-// errRestless is the reason inside a fault of a count that does not come to rest.
-var errRestless = errors.New("the number of repetitions does not come to rest: it depends on itself")
+// errRestless is the reason inside a fault of what does not come to rest.
+var errRestless = errors.New("it does not come to rest: it depends on itself")

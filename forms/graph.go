@@ -67,7 +67,8 @@ func (c *compiler) order() {
 		}
 		for r := range roles {
 			for _, d := range c.reads[f][r] {
-				if d.on == f && (r == roleValue || r == roleValid) {
+				own := d.on == f && (r == roleValue || r == roleValid)
+				if own && !d.wide {
 					continue // . is the value so far
 				}
 				if d.on.group() && !d.on.repeat() {
@@ -77,7 +78,7 @@ func (c *compiler) order() {
 				// own: decided by the value so far.
 				if inside := d.on == f || d.on.under(f); inside && r == roleRelevant {
 					c.problem(f.item.Relevant, "form.own_relevance", f.item.Name, "", d.on.item.Name, false)
-				} else {
+				} else if !own { // an instance reads its own question in others: a running total
 					link(id(d.on, roleValue), id(f, r))
 				}
 				if f.repeat() && r == roleValue {

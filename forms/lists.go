@@ -210,7 +210,7 @@ func (c *compiler) choices(f *field) {
 			return
 		}
 		f.source = r.field
-		c.reads[f][roleValid] = append(c.reads[f][roleValid], dependency{r.field, true})
+		c.reads[f][roleValid] = append(c.reads[f][roleValid], dependency{on: r.field, wide: true})
 		return
 	}
 	if it.External {

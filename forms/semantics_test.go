@@ -86,6 +86,33 @@ func TestRefusedWhenRead(t *testing.T) {
 	}
 }
 
+// TestWhatMultipliesIsBounded: repeats in repeats, concatenations of
+// concatenations, and values that chase each other end with a fault that names
+// the place.
+func TestWhatMultipliesIsBounded(t *testing.T) {
+	for name, c := range map[string]struct{ form, code string }{
+		"repeats":        {"| survey | type | name | label | repeat_count |\n| | begin repeat | r | R | 2000 |\n| | begin repeat | q | Q | 2000 |\n| | integer | x | X | |\n| | end repeat | | | |\n| | end repeat | | | |\n", "form.dry_run"},
+		"concatenations": {"| survey | type | name | calculation |\n| | calculate | a | '0123456789012345678901234567890123456789' |\n" + doubled(20), "form.dry_run"},
+		"own instances":  {"| survey | type | name | label | calculation |\n| | begin repeat | r | R | |\n| | calculate | x | | sum(/data/r/x) + 1 |\n| | end repeat | | | |\n", "form.cycle"},
+	} {
+		_, report := Open("f.md", []byte(c.form))
+		require.NotEmpty(t, report.Errors, name)
+		require.Equal(t, c.code, report.Errors[0].Code, name)
+		require.NotEmpty(t, report.Errors[0].Cell, name)
+	}
+}
+
+// doubled is a chain of calculations, each twice as long as the one before.
+func doubled(n int) string {
+	var s strings.Builder
+	before := "a"
+	for i := range n {
+		fmt.Fprintf(&s, "| | calculate | c%d | concat(${%s}, ${%s}) |\n", i, before, before)
+		before = fmt.Sprintf("c%d", i)
+	}
+	return s.String()
+}
+
 // TestOneChangeEqualsAll: after any sequence of answers, additions and removals an
 // entry is exactly what it would be had everything been worked out anew.
 func TestOneChangeEqualsAll(t *testing.T) {
@@ -187,6 +214,7 @@ func randomForm(r *rand.Rand) string {
 	}
 	s.WriteString("| | calculate | share | | | | | coalesce(${b0}, 0) * count(/data/m) + sum(/data/m/b1) | |\n")
 	s.WriteString("| | calculate | before | | | | | indexed-repeat(${b0}, ${m}, position(..) - 1) | |\n")
+	s.WriteString("| | calculate | running | | | | | coalesce(indexed-repeat(${running}, ${m}, position(..) - 1), 0) + coalesce(${b1}, 0) + 1 | |\n")
 	s.WriteString("| | calculate | others | | | | | join('·', ../../m/b2) | |\n")
 	s.WriteString("| | begin repeat | n | N | | | | | |\n")
 	question("c0", append(append([]string{}, top...), inside...))

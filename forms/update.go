@@ -10,11 +10,25 @@ import (
 // marked is the bit of node.queued that says “already among the changed”.
 const marked = 1 << 7
 
-// A task of the queue: one role of one node.
+// A task of the queue: one role of one node. Tasks of one order are taken in
+// document order, and what lies behind the present task waits for the next sweep,
+// so that a running total down the members of a household is worked out in one.
 type task struct {
+	sweep int32
 	order int32
+	place int64
 	role  role
 	node  *node
+}
+
+func (t *task) before(o *task) bool {
+	switch {
+	case t.sweep != o.sweep:
+		return t.sweep < o.sweep
+	case t.order != o.order:
+		return t.order < o.order
+	}
+	return t.place < o.place
 }
 
 // A queue is a binary heap of tasks by their order in the graph. It is written out
@@ -26,7 +40,7 @@ func (q *queue) add(t task) {
 	list := *q
 	for i := len(list) - 1; i > 0; {
 		up := (i - 1) / 2
-		if list[up].order <= list[i].order {
+		if !list[i].before(&list[up]) {
 			break
 		}
 		list[up], list[i] = list[i], list[up]
@@ -45,10 +59,10 @@ func (q *queue) take() task {
 		if down >= len(list) {
 			break
 		}
-		if right := down + 1; right < len(list) && list[right].order < list[down].order {
+		if right := down + 1; right < len(list) && list[right].before(&list[down]) {
 			down = right
 		}
-		if list[i].order <= list[down].order {
+		if !list[down].before(&list[i]) {
 			break
 		}
 		list[i], list[down] = list[down], list[i]
@@ -64,7 +78,21 @@ func (e *Entry) push(n *node, r role) {
 		return
 	}
 	n.queued |= 1 << r
-	e.queue.add(task{e.form.cell(n.field, r).order, r, n})
+	place := int64(0)
+	if len(n.field.repeats) > 0 {
+		unit := int64(1)
+		for p := n; p != nil; p = p.parent {
+			if p.at > 0 {
+				place += int64(p.at) * unit
+				unit *= MaxInstances + 1
+			}
+		}
+	}
+	t := task{e.now.sweep, e.form.cell(n.field, r).order, place, r, n}
+	if t.before(&e.now) {
+		t.sweep++
+	}
+	e.queue.add(t)
 }
 
 // mark notes that something about a node changed.
@@ -186,9 +214,21 @@ func (e *Entry) reshaped(repeat *node) {
 // run works the queue off in the order of the graph.
 func (e *Entry) run() {
 	e.recounts = 0
-	for len(e.queue) > 0 {
+	defer func() { e.now = task{} }()
+	for tasks := 0; len(e.queue) > 0; tasks++ {
 		t := e.queue.take()
+		e.now = t
 		t.node.queued &^= 1 << t.role
+		// Every value is worked out a few times at most, unless instances of a repeat
+		// chase each other.
+		if tasks > 20*e.size+1_000_000 {
+			e.fault(t.node.field, t.node.field.item.Calculation, errRestless)
+			for _, t := range e.queue {
+				t.node.queued &^= 1 << t.role
+			}
+			e.queue = e.queue[:0]
+			return
+		}
 		if t.node.detached() {
 			continue
 		}
@@ -355,7 +395,8 @@ func (e *Entry) recount(n *node) {
 		}
 		want = int(min(max(f, 0), MaxInstances))
 	}
-	if want == len(n.kids) {
+	had := len(n.kids)
+	if want == had {
 		return
 	}
 	// A repeat that grows by its own answers comes to rest, unless its count goes
@@ -389,6 +430,9 @@ func (e *Entry) recount(n *node) {
 			break
 		}
 		e.freshen(e.instance(n))
+	}
+	if len(n.kids) == had {
+		return
 	}
 	e.mark(n)
 	e.reshaped(n)

@@ -1,8 +1,11 @@
 package expr_test
 
 import (
+	"crypto/ed25519"
+	"encoding/base64"
 	"encoding/json"
 	"math/big"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -16,17 +19,17 @@ import (
 // eval evaluates over named texts, on 10 March 2026 at 08:30 in UTC+8.
 func eval(t testing.TB, src string, values map[string]string) (string, error) {
 	t.Helper()
+	v, err := value(src, values)
+	return v.String(), err
+}
+
+func value(src string, values map[string]string) (expr.Value, error) {
 	e, err := expr.Parse(src)
 	if err != nil {
-		return "", err
+		return expr.Value{}, err
 	}
 	now := time.Date(2026, 3, 10, 8, 30, 0, 0, time.FixedZone("", 8*3600))
-	env := expr.Values(paths(values), "", func() time.Time { return now }, strings.NewReader(strings.Repeat("r", 1000)))
-	v, err := e.Eval(env)
-	if err != nil {
-		return "", err
-	}
-	return v.String(), nil
+	return e.Eval(expr.Values(paths(values), "", func() time.Time { return now }, strings.NewReader(strings.Repeat("r", 1000))))
 }
 
 // paths puts values under the root, as an instance has them.
@@ -60,6 +63,48 @@ func TestWhatExpressionsMean(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, c.want, got)
 		})
+	}
+}
+
+// TestThePackageCommentHolds evaluates every line “expression -> value” of doc.go.
+func TestThePackageCommentHolds(t *testing.T) {
+	doc, err := os.ReadFile("doc.go")
+	require.NoError(t, err)
+	values := map[string]string{"a": "3", "b": "", "d": "2024-03-01", "w": "中文", "r[1]/x": "1", "r[2]/x": "", "r[3]/x": "3"}
+	lines := 0
+	for line := range strings.Lines(string(doc)) {
+		line, ok := strings.CutPrefix(strings.TrimRight(line, "\n"), "//\t")
+		if !ok {
+			continue
+		}
+		src, want, ok := strings.Cut(line, " -> ")
+		require.True(t, ok, line)
+		lines++
+		v, err := value(src, values)
+		require.NoError(t, err, src)
+		got := v.String()
+		if v.Type == expr.Blank {
+			got = "blank"
+		}
+		assert.Equal(t, want, got, src)
+	}
+	require.GreaterOrEqual(t, lines, 70)
+}
+
+// TestExtractSigned: the message is read only if the key signed it.
+func TestExtractSigned(t *testing.T) {
+	public, private, err := ed25519.GenerateKey(strings.NewReader(strings.Repeat("k", 64)))
+	require.NoError(t, err)
+	message := []byte("韦大山")
+	signed := base64.StdEncoding.EncodeToString(append(ed25519.Sign(private, message), message...))
+	key := base64.StdEncoding.EncodeToString(public)
+	got, err := eval(t, "extract-signed(${s}, ${k})", map[string]string{"s": signed, "k": key})
+	require.NoError(t, err)
+	require.Equal(t, "韦大山", got)
+	for _, other := range []map[string]string{{"s": signed[4:], "k": key}, {"s": signed, "k": "AAAA"}, {"s": "AAAA", "k": key}, {"s": "!", "k": key}} {
+		got, err := eval(t, "extract-signed(${s}, ${k})", other)
+		require.NoError(t, err)
+		require.Empty(t, got)
 	}
 }
 

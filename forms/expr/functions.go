@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"crypto/ed25519"
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -241,8 +242,9 @@ func init() {
 		"last-saved": {0, 1, func(env *Env, a []Value) (Value, error) {
 			return env.property("last-saved#" + text(a, 0)), nil
 		}, nil},
-		"depend": {1, -1, plain(func(a []Value) Value { return a[0] }), nil},
-		"digest": {2, 3, plain(digest), nil},
+		"depend":         {1, -1, plain(func(a []Value) Value { return a[0] }), nil},
+		"digest":         {2, 3, plain(digest), nil},
+		"extract-signed": {2, 2, plain(extractSigned), nil},
 		"base64-decode": {1, 1, plain(func(a []Value) Value {
 			b, err := base64.StdEncoding.DecodeString(text(a, 0))
 			return Str(when(err == nil && utf8.Valid(b), string(b)))
@@ -871,6 +873,21 @@ func shuffle(n int, next func() float64, swap func(i, j int)) {
 			swap(i, j)
 		}
 	}
+}
+
+// extractSigned reads what a QR code holds: base64 of an Ed25519 signature and the
+// message it signs; blank unless the key (base64) made it.
+func extractSigned(a []Value) Value {
+	signed, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text(a, 0)))
+	key, err2 := base64.StdEncoding.DecodeString(strings.TrimSpace(text(a, 1)))
+	if err != nil || err2 != nil || len(key) != ed25519.PublicKeySize || len(signed) < ed25519.SignatureSize {
+		return Value{}
+	}
+	message := signed[ed25519.SignatureSize:]
+	if !ed25519.Verify(key, message, signed[:ed25519.SignatureSize]) || !utf8.Valid(message) {
+		return Value{}
+	}
+	return orBlank(string(message))
 }
 
 func digest(a []Value) Value {

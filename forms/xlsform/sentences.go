@@ -101,7 +101,7 @@ var sentences = map[string]sentence{
 	"form.reserved_name":     {"the name “{got}” is reserved; the rows are kept as written", "choose another name unless it is meant for the form's own metadata"},
 	"form.name_twice":        {"the name “{got}” stands twice in one group; the other is in row {other}", "rename one of the two"},
 	"form.name_elsewhere":    {"the name “{got}” is used again in row {other}; ${…} cannot tell them apart", "give every question a name of its own"},
-	"form.unknown_type":      {"the question type “{got}” is not known; the question is kept as text", "see the list of types in the README"},
+	"form.unknown_type":      {"the question type “{got}” is not known; the question is kept as text", "see the list of types in forms/XLSFORM.md"},
 	"form.unsupported_type":  {"the question type “{got}” is not supported here; the question is kept as text with a note", ""},
 	"form.foreign_type":      {"“{got}” is recorded by another platform's app and left blank here", ""},
 	"form.type_as":           {"the question type “{got}” was read as “{near}”", ""},
@@ -154,9 +154,10 @@ var sentences = map[string]sentence{
 
 	// expressions
 	"form.syntax":              {"the expression cannot be read: {got}", ""},
-	"form.unknown_function":    {"the function “{got}” is not known", "see the list of functions in the README"},
+	"form.unknown_function":    {"the function “{got}” is not known", "see the list of functions in forms/XLSFORM.md"},
 	"form.foreign_function":    {"the function “{got}” belongs to another platform's app; the expression is not used", ""},
 	"form.word_as":             {"“{got}” was read as {near}", "write {near}"},
+	"form.text_order":          {"“{got}” is text; {other} compares only numbers and dates, so this never holds", "compare with a number or a date, or use = and !="},
 	"form.own_value":           {"the calculation of “{got}” falls back to its own value so far", ""},
 	"form.own_relevance":       {"whether “{got}” is asked depends on “{other}”, which is part of it", ""},
 	"form.growing_repeat":      {"the repeat “{got}” grows by the answers inside it", ""},

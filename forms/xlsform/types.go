@@ -1,6 +1,10 @@
 package xlsform
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 // typeNames are the question types by every spelling in use, folded, with spaces
 // and hyphens as underscores.
@@ -45,6 +49,13 @@ var typeNames = spellings(`
 	osm:
 	caseid:
 `)
+
+// Types lists the question types, sorted.
+func Types() []string {
+	names := slices.Collect(maps.Values(typeNames))
+	slices.Sort(names)
+	return slices.Compact(names)
+}
 
 func spellings(list string) map[string]string {
 	m := map[string]string{}
