@@ -153,6 +153,7 @@ func (r *Replica) writeBlob(f world.File, rd io.Reader, limit int64) (BlobRef, e
 	source := &hashed{r: io.LimitReader(rd, limit+1), h: sha256.New()}
 	// Whether a piece is the last is known when nothing comes behind it.
 	piece, next := make([]byte, blobPiece), make([]byte, blobPiece)
+	sealed := make([]byte, 0, blobPiece+sealing)
 	n, err := readPiece(source, piece)
 	for number := 0; err == nil; number++ {
 		m := 0
@@ -165,7 +166,10 @@ func (r *Replica) writeBlob(f world.File, rd io.Reader, limit int64) (BlobRef, e
 		if source.size > limit {
 			return BlobRef{}, &BlobTooLargeError{limit}
 		}
-		if _, err := f.Write(r.keys.Seal(piecePlace(formSalt, salt, number, m == 0), piece[:n])); err != nil {
+		if sealed, err = r.keys.AppendSeal(sealed[:0], piecePlace(formSalt, salt, number, m == 0), piece[:n]); err != nil {
+			return BlobRef{}, err
+		}
+		if _, err := f.Write(sealed); err != nil {
 			return BlobRef{}, err
 		}
 		if m == 0 {
@@ -180,7 +184,10 @@ func (r *Replica) writeBlob(f world.File, rd io.Reader, limit int64) (BlobRef, e
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return BlobRef{}, err
 	}
-	_, err = f.Write(r.keys.Seal(headerPlace(ref.Digest), salt))
+	sealed, err = r.keys.AppendSeal(sealed[:0], headerPlace(ref.Digest), salt)
+	if err == nil {
+		_, err = f.Write(sealed)
+	}
 	return ref, err
 }
 

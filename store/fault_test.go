@@ -345,66 +345,6 @@ func utf16le(s string) []byte {
 	return out
 }
 
-// A sealed value moved to another row is damaged, not believed.
-func TestSealedValuesCannotBeSwapped(t *testing.T) {
-	w := world.Real()
-	v, err := vault.Create(w, t.TempDir())
-	require.NoError(t, err)
-	k, err := v.First()
-	require.NoError(t, err)
-	sealed := k.Seal("heads/value/1", []byte("600"))
-	_, err = k.Open("heads/value/2", sealed)
-	require.ErrorIs(t, err, vault.ErrSealed)
-	back, err := k.Open("heads/value/1", sealed)
-	require.NoError(t, err)
-	require.Equal(t, "600", string(back))
-}
-
-func TestPINs(t *testing.T) {
-	dir := t.TempDir()
-	c := &clock{time.Date(2026, 5, 1, 8, 0, 0, 0, time.UTC)}
-	v, err := vault.Create(c.world(1), dir)
-	require.NoError(t, err)
-	k, err := v.First()
-	require.NoError(t, err)
-	a, b := uuid.UUID{0: 1}, uuid.UUID{0: 2}
-	pub, err := v.AddPerson(k, a, "走访员甲", "135790")
-	require.NoError(t, err)
-	_, err = v.AddPerson(k, b, "走访员乙", "246800")
-	require.NoError(t, err)
-	_, err = v.AddPerson(k, b, "走访员乙", "12345")
-	require.Error(t, err)
-	require.NoError(t, k.PutSecret("node.key", []byte("seed")))
-
-	v, err = vault.Open(c.world(2), dir)
-	require.NoError(t, err)
-	_, err = v.Unattended()
-	require.ErrorIs(t, err, vault.ErrNeedsPIN)
-	k, err = v.Unlock(b, "246800")
-	require.NoError(t, err)
-	secret, err := k.Secret("node.key")
-	require.NoError(t, err)
-	require.Equal(t, "seed", string(secret))
-	key, err := v.PersonKey(a, "135790")
-	require.NoError(t, err)
-	require.Equal(t, pub, key.Public())
-
-	var wrong *vault.WrongPINError
-	for range 5 {
-		_, err = v.Unlock(a, "246800") // another's PIN opens nothing
-		require.ErrorAs(t, err, &wrong)
-	}
-	require.Positive(t, wrong.Wait)
-	_, err = v.Unlock(a, "135790")
-	require.ErrorAs(t, err, &wrong, "too soon, even with the right one")
-	c.now = c.now.Add(wrong.Wait)
-	_, err = v.Unlock(a, "135790")
-	require.NoError(t, err)
-	k.Lock()
-	_, err = k.Open("x", []byte(strings.Repeat("x", 64)))
-	require.Error(t, err)
-}
-
 func FuzzDecodeChange(f *testing.F) {
 	c := store.Change{ChangeID: store.ChangeID{Node: uuid.UUID{0: 1}, Seq: 1}, Kind: store.Household, Entity: uuid.UUID{0: 2}, Division: village, Fields: []store.Field{{Name: "phone", Value: store.Text("1")}}}
 	raw, err := store.EncodeChange(&c)

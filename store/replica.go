@@ -294,6 +294,9 @@ func (r *Replica) Identity() Identity { return r.id }
 func (r *Replica) transact(ctx context.Context, do func(*sql.Tx) error) error {
 	r.turn.Lock()
 	defer r.turn.Unlock()
+	if r.keys.Locked() {
+		return vault.ErrLocked
+	}
 	tx, err := r.write.BeginTx(ctx, nil)
 	if err != nil {
 		return diskError("begin to write", err)

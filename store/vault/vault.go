@@ -2,25 +2,22 @@
 //
 //	data key            random, made once; seals every record, blob and secret
 //	  wrapped a person  under HKDF(Argon2id(PIN, salt), device secret)
+//	  wrapped recovery  to the county's age recipients, for a forgotten PIN
 //	  wrapped unattended under HKDF(device secret) alone, only where a machine must
 //	                    start without a person (a server)
-//	device secret       random, in a file of its own beside the data
+//	device secret       random, in the system's keyring where there is one, else in
+//	                    a file of its own beside the data
 //
-// What a thief of the whole disk can still try: the device secret lies on the same
-// disk, so a PIN is all that stands in his way. Argon2id with 64 MiB costs about
-// 0.2 core-seconds a try; the million PINs of six digits fall in 2.3 core-days. A
-// folder that runs unattended is open to whoever has the disk: put it on an
-// encrypted one.
+// What whoever takes the disk can still try is worked out in store/AT-REST.md.
 //
 // This package knows neither changes nor people's work.
 package vault
 
 import (
-	"crypto/cipher"
-	"crypto/ed25519"
 	"crypto/hkdf"
-	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,7 +29,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"golang.org/x/crypto/argon2"
 	"golang.org/x/crypto/chacha20poly1305"
 
 	"ironfeet/store/world"
@@ -44,24 +40,19 @@ const (
 	keySize    = chacha20poly1305.KeySize
 )
 
-// Cost is what a PIN costs to try: RFC 9106 §4, second recommended option.
-type Cost struct {
-	Time    uint32 `json:"time"`
-	Memory  uint32 `json:"memory"` // KiB
-	Threads uint8  `json:"threads"`
-}
-
-var defaultCost = Cost{3, 64 << 10, 4}
-
 // file is the vault on disk. Algorithms are named, so that another suite can be
 // added without a new format.
 type file struct {
 	Version    int               `json:"version"`
 	Suite      string            `json:"suite"`
-	Unattended []byte            `json:"unattended,omitempty"` // data key, wrapped
+	Device     string            `json:"device,omitempty"` // name of the device secret in the keyring; "": in deviceFile
+	Unattended []byte            `json:"unattended,omitempty"`
 	People     []person          `json:"people"`
 	Secrets    map[string][]byte `json:"secrets"` // sealed under the data key
 	Fails      map[string]fails  `json:"fails,omitempty"`
+	Recovery   []byte            `json:"recovery,omitempty"` // data key, age-encrypted
+	Recoverers []string          `json:"recoverers,omitempty"`
+	Asked      []byte            `json:"asked,omitempty"` // age identity that an answer is expected for, sealed
 }
 
 type person struct {
@@ -83,7 +74,7 @@ const suite = "argon2id+hkdf-sha256+xchacha20poly1305"
 type Vault struct {
 	world  world.World
 	dir    string
-	device []byte
+	device []byte // nil: lost
 
 	mu sync.Mutex
 	f  file
@@ -108,6 +99,15 @@ func (e *DamagedError) Unwrap() error { return e.Err }
 // Code is the key of the sentence.
 func (e *DamagedError) Code() string { return "vault.damaged" }
 
+// ErrDeviceLost means the device secret is gone: the folder was carried to another
+// machine, or the keyring was emptied. No PIN opens it any more; the county's
+// recovery does.
+var ErrDeviceLost error = deviceLost{errors.New("the device secret of this folder is not on this machine")}
+
+type deviceLost struct{ error }
+
+func (deviceLost) Code() string { return "vault.device_lost" }
+
 // Create makes a vault in a folder that has none.
 func Create(w world.World, dir string) (*Vault, error) {
 	if _, err := w.Disk.Stat(filepath.Join(dir, vaultFile)); err == nil {
@@ -117,15 +117,31 @@ func Create(w world.World, dir string) (*Vault, error) {
 		return nil, fmt.Errorf("create the data folder: %w", err)
 	}
 	v := &Vault{world: w, dir: dir, f: file{Version: 1, Suite: suite, Secrets: map[string][]byte{}}}
-	var err error
-	if v.device, err = v.random(keySize); err != nil {
-		return nil, err
-	}
-	if err := world.WriteFile(w.Disk, filepath.Join(dir, deviceFile), v.device); err != nil {
-		return nil, err
-	}
-	return v, nil
+	return v, v.newDevice()
 }
+
+// newDevice makes a device secret and puts it where it is hardest to take.
+func (v *Vault) newDevice() (err error) {
+	if v.device, err = v.random(keySize); err != nil {
+		return err
+	}
+	if v.world.Keyring != nil {
+		name, err := v.random(16)
+		if err != nil {
+			return err
+		}
+		v.f.Device = "device-" + hex.EncodeToString(name)
+		if v.world.Keyring.Set(v.f.Device, base64.StdEncoding.EncodeToString(v.device)) == nil {
+			return nil
+		} // a keyring that takes nothing is as good as none
+	}
+	v.f.Device = ""
+	return world.WriteFile(v.world.Disk, filepath.Join(v.dir, deviceFile), v.device)
+}
+
+// InKeyring says whether the device secret lies in the system's keyring, and not
+// beside the data.
+func (v *Vault) InKeyring() bool { return v.f.Device != "" }
 
 // An ExistsError means the folder has a vault already.
 type ExistsError struct{ Dir string }
@@ -137,15 +153,13 @@ func (e *ExistsError) Code() string { return "store.exists" }
 
 const maxFile = 4 << 20
 
-// Open reads a vault; it stays closed.
+// Open reads a vault; it stays closed. A lost device secret is noticed when
+// somebody tries to open it.
 func Open(w world.World, dir string) (*Vault, error) {
 	v := &Vault{world: w, dir: dir}
-	text, err := v.readFile(vaultFile)
+	text, err := world.ReadFile(w.Disk, filepath.Join(dir, vaultFile), maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: %w", dir, ErrNoVault)
-	}
-	if err == nil {
-		v.device, err = v.readFile(deviceFile)
 	}
 	if err == nil {
 		err = json.Unmarshal(text, &v.f)
@@ -153,19 +167,56 @@ func Open(w world.World, dir string) (*Vault, error) {
 	if err == nil && (v.f.Version != 1 || v.f.Suite != suite) {
 		err = fmt.Errorf("version %d, %s", v.f.Version, v.f.Suite)
 	}
+	if err == nil {
+		err = v.f.check()
+	}
+	if err == nil {
+		v.device, err = v.findDevice()
+	}
 	if err != nil {
 		return nil, &DamagedError{dir, err}
 	}
 	return v, nil
 }
 
-func (v *Vault) readFile(name string) ([]byte, error) {
-	f, err := v.world.Disk.Open(filepath.Join(v.dir, name))
-	if err != nil {
-		return nil, err
+func (v *Vault) findDevice() ([]byte, error) {
+	if v.f.Device == "" {
+		b, err := world.ReadFile(v.world.Disk, filepath.Join(v.dir, deviceFile), keySize)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		if err == nil && len(b) != keySize {
+			err = errors.New("the device secret is cut off")
+		}
+		return b, err
 	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxFile))
+	if v.world.Keyring == nil {
+		return nil, nil
+	}
+	text, err := v.world.Keyring.Get(v.f.Device)
+	if err != nil {
+		return nil, nil // not there, or not to be had: recovery can help
+	}
+	b, err := base64.StdEncoding.DecodeString(text)
+	if err != nil || len(b) != keySize {
+		return nil, errors.New("the keyring holds something else than the device secret")
+	}
+	return b, nil
+}
+
+// check refuses costs that would keep the machine busy for hours or fill its memory
+// (invariant 10).
+func (f *file) check() error {
+	for _, p := range f.People {
+		c := p.Cost
+		if c.Time < 1 || c.Time > 100 || c.Memory < 8 || c.Memory > 1<<20 || c.Threads < 1 || c.Threads > 64 {
+			return fmt.Errorf("the cost of %s's PIN is out of range", p.ID)
+		}
+	}
+	if f.Secrets == nil {
+		f.Secrets = map[string][]byte{}
+	}
+	return nil
 }
 
 func (v *Vault) save() error {
@@ -202,7 +253,11 @@ func (v *Vault) First() (*Keys, error) {
 func (v *Vault) AllowUnattended(k *Keys) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.f.Unattended = seal(v.world, v.derive(nil, "unattended"), "unattended", k.data)
+	wrap, err := v.wrap(k, nil, "unattended", "unattended", nil)
+	if err != nil {
+		return err
+	}
+	v.f.Unattended = wrap
 	return v.save()
 }
 
@@ -220,11 +275,27 @@ func (v *Vault) Unattended() (*Keys, error) {
 	if v.f.Unattended == nil {
 		return nil, fmt.Errorf("%s: %w", v.dir, ErrNeedsPIN)
 	}
+	if v.device == nil {
+		return nil, fmt.Errorf("%s: %w", v.dir, ErrDeviceLost)
+	}
 	data, err := open(v.derive(nil, "unattended"), "unattended", v.f.Unattended)
 	if err != nil {
 		return nil, &DamagedError{v.dir, err}
 	}
 	return v.keys(data), nil
+}
+
+// wrap seals the data key, and what belongs to it, under what is known.
+func (v *Vault) wrap(k *Keys, known []byte, info, place string, extra []byte) ([]byte, error) {
+	if v.device == nil {
+		return nil, fmt.Errorf("%s: %w", v.dir, ErrDeviceLost)
+	}
+	m, err := k.use()
+	if err != nil {
+		return nil, err
+	}
+	defer m.done()
+	return seal(v.world, v.derive(known, info), place, append(slices.Clone(m.data[:]), extra...)), nil
 }
 
 // derive makes a key from the device secret and what else is known.
@@ -234,262 +305,4 @@ func (v *Vault) derive(known []byte, info string) []byte {
 		panic(err) // the length is fixed and allowed
 	}
 	return key
-}
-
-// PersonInfo is who may unlock.
-type PersonInfo struct {
-	ID   uuid.UUID
-	Name string
-}
-
-// People are those with a PIN here, in the order in which they were added.
-func (v *Vault) People() []PersonInfo {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	list := make([]PersonInfo, len(v.f.People))
-	for i, p := range v.f.People {
-		list[i] = PersonInfo{p.ID, p.Name}
-	}
-	return list
-}
-
-// A PINError means a PIN is none that can be taken.
-type PINError struct{ Least int }
-
-func (e *PINError) Error() string { return fmt.Sprintf("a PIN has at least %d digits", e.Least) }
-
-// Code is the key of the sentence.
-func (e *PINError) Code() string { return "vault.pin_short" }
-
-const leastPIN = 6
-
-// CheckPIN says whether a PIN can be taken, before anything is made.
-func CheckPIN(pin string) error {
-	if len([]rune(pin)) < leastPIN {
-		return &PINError{leastPIN}
-	}
-	return nil
-}
-
-// AddPerson gives a person a PIN and a signing key of his own, and returns the
-// public half. A person who is here already gets a new PIN and a new key.
-func (v *Vault) AddPerson(k *Keys, id uuid.UUID, name, pin string) (ed25519.PublicKey, error) {
-	if err := CheckPIN(pin); err != nil {
-		return nil, err
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	salt, err := v.random(16)
-	if err != nil {
-		return nil, err
-	}
-	seed, err := v.random(ed25519.SeedSize)
-	if err != nil {
-		return nil, err
-	}
-	p := person{ID: id, Name: name, Salt: salt, Cost: defaultCost}
-	p.Wrap = seal(v.world, v.pinKey(p, pin), "person/"+id.String(), append(slices.Clone(k.data), seed...))
-	v.f.People = slices.DeleteFunc(v.f.People, func(q person) bool { return q.ID == id })
-	v.f.People = append(v.f.People, p)
-	return ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey), v.save()
-}
-
-func (v *Vault) pinKey(p person, pin string) []byte {
-	stretched := argon2.IDKey([]byte(pin), p.Salt, p.Cost.Time, p.Cost.Memory, p.Cost.Threads, keySize)
-	return v.derive(stretched, "person")
-}
-
-// A WrongPINError counts: after five wrong PINs each further one waits longer.
-type WrongPINError struct {
-	Fails int
-	Wait  time.Duration // before the next try is looked at
-}
-
-func (e *WrongPINError) Error() string {
-	if e.Wait > 0 {
-		return fmt.Sprintf("wrong PIN, %d times; wait %s", e.Fails, e.Wait.Round(time.Second))
-	}
-	return "wrong PIN"
-}
-
-// Code is the key of the sentence.
-func (e *WrongPINError) Code() string { return "vault.wrong_pin" }
-
-const freeTries = 5
-
-// unwrap opens a person's wrap, counting what fails.
-func (v *Vault) unwrap(id uuid.UUID, pin string) (data, seed []byte, err error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	i := slices.IndexFunc(v.f.People, func(p person) bool { return p.ID == id })
-	if i < 0 {
-		return nil, nil, &WrongPINError{}
-	}
-	f := v.f.Fails[id.String()]
-	if wait := f.Until.Sub(v.world.Now()); wait > 0 {
-		// A clock set back must not lock anybody out for days.
-		return nil, nil, &WrongPINError{f.Count, min(wait, backOff(f.Count))}
-	}
-	p := v.f.People[i]
-	plain, err := open(v.pinKey(p, pin), "person/"+id.String(), p.Wrap)
-	if err != nil || len(plain) != keySize+ed25519.SeedSize {
-		f.Count++
-		f.Until = v.world.Now().Add(backOff(f.Count))
-		if v.f.Fails == nil {
-			v.f.Fails = map[string]fails{}
-		}
-		v.f.Fails[id.String()] = f
-		return nil, nil, errors.Join(&WrongPINError{f.Count, backOff(f.Count)}, v.save())
-	}
-	if f.Count > 0 {
-		delete(v.f.Fails, id.String())
-		if err := v.save(); err != nil {
-			return nil, nil, err
-		}
-	}
-	return plain[:keySize], plain[keySize:], nil
-}
-
-// backOff doubles from ten seconds to a quarter of an hour.
-func backOff(count int) time.Duration {
-	if count < freeTries {
-		return 0
-	}
-	return min(10*time.Second<<min(count-freeTries, 10), 15*time.Minute)
-}
-
-// Unlock opens the vault with a person's PIN.
-func (v *Vault) Unlock(person uuid.UUID, pin string) (*Keys, error) {
-	data, _, err := v.unwrap(person, pin)
-	if err != nil {
-		return nil, err
-	}
-	return v.keys(data), nil
-}
-
-// PersonKey is a person's own signing key, for one signature: whoever knows the
-// PIN signs, nobody else.
-func (v *Vault) PersonKey(person uuid.UUID, pin string) (ed25519.PrivateKey, error) {
-	_, seed, err := v.unwrap(person, pin)
-	if err != nil {
-		return nil, err
-	}
-	return ed25519.NewKeyFromSeed(seed), nil
-}
-
-// Keys are an open vault.
-type Keys struct {
-	vault *Vault
-	data  []byte
-	aead  cipher.AEAD
-	blind []byte
-}
-
-func (v *Vault) keys(data []byte) *Keys {
-	aead, err := chacha20poly1305.NewX(subkey(data, "seal"))
-	if err != nil {
-		panic(err) // the key's length is fixed
-	}
-	return &Keys{vault: v, data: data, aead: aead, blind: subkey(data, "blind index")}
-}
-
-func subkey(data []byte, info string) []byte {
-	key, err := hkdf.Key(sha256.New, data, nil, "ironfeet data 1 "+info, keySize)
-	if err != nil {
-		panic(err)
-	}
-	return key
-}
-
-// Lock forgets the data key.
-func (k *Keys) Lock() {
-	clear(k.data)
-	clear(k.blind)
-	k.aead = nil
-}
-
-// Seal seals bytes for one place, "table/column/row": opened anywhere else they
-// are damaged. The nonce is random; 40 bytes longer than the plain.
-func (k *Keys) Seal(place string, plain []byte) []byte {
-	return sealWith(k.vault.world, k.aead, place, plain)
-}
-
-// ErrSealed means bytes were altered, moved from their place, or sealed under
-// another key.
-var ErrSealed = errors.New("altered, moved, or sealed under another key")
-
-// Open opens what Seal sealed for the same place.
-func (k *Keys) Open(place string, sealed []byte) ([]byte, error) {
-	if k.aead == nil {
-		return nil, fmt.Errorf("the vault is locked: %w", ErrSealed)
-	}
-	return openWith(k.aead, place, sealed)
-}
-
-// BlindIndex is a keyed hash by which equal texts are found without being read.
-func (k *Keys) BlindIndex(text string) []byte {
-	h := hmac.New(sha256.New, k.blind)
-	h.Write([]byte(text))
-	return h.Sum(nil)
-}
-
-// PutSecret keeps a secret by name, durable when it returns.
-func (k *Keys) PutSecret(name string, b []byte) error {
-	v := k.vault
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.f.Secrets[name] = k.Seal("secret/"+name, b)
-	return v.save()
-}
-
-// ErrNoSecret means nothing is kept under a name.
-var ErrNoSecret = errors.New("this folder does not hold that key")
-
-// Secret returns a secret by name.
-func (k *Keys) Secret(name string) ([]byte, error) {
-	k.vault.mu.Lock()
-	defer k.vault.mu.Unlock()
-	sealed, ok := k.vault.f.Secrets[name]
-	if !ok {
-		return nil, fmt.Errorf("%s: %w", name, ErrNoSecret)
-	}
-	return k.Open("secret/"+name, sealed)
-}
-
-func seal(w world.World, key []byte, place string, plain []byte) []byte {
-	aead, err := chacha20poly1305.NewX(key)
-	if err != nil {
-		panic(err)
-	}
-	return sealWith(w, aead, place, plain)
-}
-
-func open(key []byte, place string, sealed []byte) ([]byte, error) {
-	aead, err := chacha20poly1305.NewX(key)
-	if err != nil {
-		panic(err)
-	}
-	return openWith(aead, place, sealed)
-}
-
-func sealWith(w world.World, aead cipher.AEAD, place string, plain []byte) []byte {
-	out := make([]byte, chacha20poly1305.NonceSizeX, chacha20poly1305.NonceSizeX+len(plain)+chacha20poly1305.Overhead)
-	if _, err := io.ReadFull(w.Rand, out); err != nil {
-		panic("no randomness for a nonce: " + err.Error()) // a repeated nonce would lay everything open
-	}
-	return aead.Seal(out, out, plain, []byte(place))
-}
-
-func openWith(aead cipher.AEAD, place string, sealed []byte) ([]byte, error) {
-	if len(sealed) < chacha20poly1305.NonceSizeX {
-		return nil, ErrSealed
-	}
-	plain, err := aead.Open(nil, sealed[:chacha20poly1305.NonceSizeX], sealed[chacha20poly1305.NonceSizeX:], []byte(place))
-	if err != nil {
-		return nil, ErrSealed
-	}
-	if plain == nil {
-		plain = []byte{}
-	}
-	return plain, nil
 }

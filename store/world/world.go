@@ -25,6 +25,9 @@ type World struct {
 	Rand io.Reader        // ids, keys, nonces; must be safe for use by many at once, see Shared
 	Disk Disk             // photos, keys and carriers: any step may fail or stop half-way
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// Keyring is nil where the machine has none, or nobody's session to open it.
+	Keyring Keyring
 }
 
 // Real is the process's own clock, randomness, disk and network. Only cmd calls it.

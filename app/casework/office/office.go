@@ -38,6 +38,7 @@ const (
 	secretRoot      = "root.key"       // Ed25519 seed, county only
 	settingRoot     = "root.public"    // the county's public root key
 	settingServer   = "server"         // where the county's server is
+	settingRecovery = "recovery"       // age recipients whose identities lie in the county's safe
 )
 
 // PublicKeyFile is the county's public key beside its data, to hand to whoever
@@ -178,7 +179,37 @@ func (o *Office) trusting(ctx context.Context, root ed25519.PublicKey, county []
 	}
 	o.Root, o.Server = root, server
 	o.Merger = merge.New(o.Replica, root)
-	return nil
+	return o.recoverable(ctx)
+}
+
+// recoverable wraps the data key to the county, so that a forgotten PIN loses no
+// visit. What is wrapped already is not wrapped again.
+func (o *Office) recoverable(ctx context.Context) error {
+	to, err := o.countyRecipients(ctx)
+	if err != nil {
+		return err
+	}
+	return o.Vault.SetRecovery(o.Keys, to...)
+}
+
+// countyRecipients are the age recipients of the county's own nodes, as far as they
+// are known here, and the recovery keys that lie in its safe.
+func (o *Office) countyRecipients(ctx context.Context) ([]string, error) {
+	var to []string
+	roll, err := o.Roll(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range roll.County() {
+		if c.Recipient != "" {
+			to = append(to, c.Recipient)
+		}
+	}
+	kept, err := o.Replica.Setting(ctx, settingRecovery)
+	if err != nil {
+		return nil, err
+	}
+	return append(to, strings.Fields(string(kept))...), nil
 }
 
 // Open opens a folder that runs without a person, as a server does.
@@ -239,6 +270,12 @@ func reopen(ctx context.Context, w world.World, dir string, v *vault.Vault, keys
 	}
 	o.Root, o.Server = root, string(server)
 	o.Merger = merge.New(o.Replica, o.Root)
+	if !o.Vault.Recoverable() {
+		if err := o.recoverable(ctx); err != nil {
+			o.Replica.Close()
+			return nil, err
+		}
+	}
 	return o, nil
 }
 

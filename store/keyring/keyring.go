@@ -1,0 +1,68 @@
+// Package keyring is the system's own store of secrets: the Secret Service of a
+// Linux desktop, the Keychain of a Mac, the Credential Manager of Windows.
+//
+// Only the app asks for it: a server starts without anybody's session. Where there
+// is none, the vault keeps its device secret in a file.
+package keyring
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/zalando/go-keyring"
+
+	"ironfeet/store/world"
+)
+
+// patience is how long a service may take: one that asks a person who is not
+// there would keep the app from starting.
+const patience = 20 * time.Second
+
+const service = "ironfeet"
+
+// System returns the system's keyring, nil if this machine has none that works.
+func System() world.Keyring {
+	const probe = "probe"
+	s := system{}
+	if err := s.Set(probe, probe); err != nil {
+		return nil
+	}
+	if got, err := s.Get(probe); err != nil || got != probe {
+		return nil
+	}
+	if err := s.Delete(probe); err != nil {
+		return nil
+	}
+	return s
+}
+
+type system struct{}
+
+func (system) Get(name string) (secret string, err error) {
+	err = within(func() error { secret, err = keyring.Get(service, name); return err })
+	if errors.Is(err, keyring.ErrNotFound) {
+		return "", fmt.Errorf("%s: %w", name, world.ErrNoSecret)
+	}
+	return secret, err
+}
+
+func (system) Set(name, secret string) error {
+	return within(func() error { return keyring.Set(service, name, secret) })
+}
+
+func (system) Delete(name string) error {
+	return within(func() error { return keyring.Delete(service, name) })
+}
+
+// within runs what may never come back.
+func within(do func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(patience):
+		return errors.New("the system's keyring does not answer")
+	}
+}
