@@ -290,6 +290,13 @@ func (r *Replica) Close() error {
 // Identity says whose folder this is.
 func (r *Replica) Identity() Identity { return r.id }
 
+// Newest is the number of the node's own newest change; 0: it has written nothing.
+func (r *Replica) Newest() uint64 {
+	r.turn.Lock()
+	defer r.turn.Unlock()
+	return r.seq
+}
+
 // transact runs one writing transaction; nothing of it stays if it fails.
 func (r *Replica) transact(ctx context.Context, do func(*sql.Tx) error) error {
 	r.turn.Lock()
@@ -301,8 +308,8 @@ func (r *Replica) transact(ctx context.Context, do func(*sql.Tx) error) error {
 	if err != nil {
 		return diskError("begin to write", err)
 	}
+	defer tx.Rollback() // nothing after a commit; also where do panics, so that nobody waits for ever
 	if err := do(tx); err != nil {
-		_ = tx.Rollback() // the error that matters is the first
 		return diskError("write", err)
 	}
 	if err := tx.Commit(); err != nil {

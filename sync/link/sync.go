@@ -40,6 +40,11 @@ type Client struct {
 	NodeID  uuid.UUID
 	Key     ed25519.PrivateKey
 
+	// Transport and Wait stand for the real network and the real passing of time
+	// where they are given: the simulation gives its own.
+	Transport http.RoundTripper
+	Wait      func(ctx context.Context, d time.Duration) error
+
 	wire  *wire
 	state state
 }
@@ -58,6 +63,7 @@ type Report struct {
 	PhotosUp, PhotosDown   int
 	Waiting, Aside         int    // bundles that came and could not be applied yet, or were set aside
 	Refused                int    // bundles of this node the county set aside
+	Cloned                 bool   // the county has other changes under this node's name: it was cloned, or restored from an old copy
 	Resumed                int    // how often the link broke and was taken up again
 	Receipt                uint64 // up to which of its own changes the node has the county's word
 	Took                   time.Duration
@@ -68,6 +74,7 @@ type state struct {
 	Cursor uint64               `json:"cursor"`
 	Skew   int64                `json:"skew_ms,omitempty"` // the server's clock minus this one
 	Have   map[uuid.UUID]uint64 `json:"have,omitempty"`    // what the county has of each node
+	Told   map[uuid.UUID]uint64 `json:"told,omitempty"`    // what it keeps beyond that and cannot use, or set aside
 	Photos []store.Digest       `json:"photos,omitempty"`  // photos the county signed for
 }
 
@@ -87,6 +94,12 @@ func (c *Client) Sync(ctx context.Context, say func(Event)) (report Report, err 
 		return report, err
 	}
 	defer c.wire.close()
+	if c.Transport != nil {
+		c.wire.http.Transport = c.Transport
+	}
+	if c.Wait != nil {
+		c.wire.wait = c.Wait
+	}
 	defer func() {
 		report.BytesUp, report.BytesDown, report.Resumed = c.wire.up.Load(), c.wire.down.Load(), c.wire.resumed
 		report.Took = c.World.Now().Sub(began)
@@ -116,6 +129,30 @@ func (c *Client) load(ctx context.Context) error {
 	}
 	if c.state.Have == nil {
 		c.state.Have = map[uuid.UUID]uint64{}
+	}
+	if c.state.Told == nil {
+		c.state.Told = map[uuid.UUID]uint64{}
+	}
+	return nil
+}
+
+// sent is up to where a node's changes need not be sent again. That is not where
+// this node's care for them ends: only a receipt ends that.
+func (c *Client) sent(node uuid.UUID) uint64 { return max(c.state.Have[node], c.state.Told[node]) }
+
+// believe takes receipts. One for another history than this node's says that it was
+// cloned; that is reported, and does not keep the rest from coming.
+func (c *Client) believe(ctx context.Context, receipts [][]byte, report *Report) error {
+	for _, raw := range receipts {
+		_, err := c.Merger.TakeReceipt(ctx, raw)
+		var fork *merge.ForkError
+		var clone *merge.CloneError
+		if errors.As(err, &fork) || errors.As(err, &clone) {
+			report.Cloned, err = true, nil
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -183,19 +220,19 @@ func (c *Client) push(ctx context.Context, say func(Event), report *Report) erro
 	}
 	total := int64(0)
 	for _, t := range tips {
-		if t.Last > c.state.Have[t.Node] {
+		if t.Last > c.sent(t.Node) {
 			total++
 		}
 	}
 	for i, t := range tips {
 		say(Event{"push", int64(i), total})
-		for c.state.Have[t.Node] < t.Last {
-			before := c.state.Have[t.Node]
+		for c.sent(t.Node) < t.Last {
+			before := c.sent(t.Node)
 			if err := c.pushRun(ctx, t.Node, report); err != nil {
 				return err
 			}
-			if c.state.Have[t.Node] <= before {
-				break // the county cannot use it yet, or set it aside: it has said why
+			if c.sent(t.Node) <= before {
+				break // the county has less than it had, and will say more next time
 			}
 		}
 	}
@@ -203,18 +240,19 @@ func (c *Client) push(ctx context.Context, say func(Event), report *Report) erro
 }
 
 func (c *Client) pushRun(ctx context.Context, node uuid.UUID, report *Report) error {
-	list, err := c.Replica.Bundles(ctx, store.BundleQuery{Node: &node, FromSeq: c.state.Have[node] + 1, Limit: exchange.MaxBundles})
+	list, err := c.Replica.Bundles(ctx, store.BundleQuery{Node: &node, FromSeq: c.sent(node) + 1, Limit: exchange.MaxBundles})
 	if err != nil {
 		return err
 	}
 	var in exchange.Push
-	size := 0
+	size, last := 0, uint64(0)
 	for _, b := range list {
 		raw := bundle.Encode(b)
 		if len(in.Bundles) > 0 && size+len(raw) > runBytes {
 			break
 		}
 		in.Bundles, size = append(in.Bundles, raw), size+len(raw)
+		last = b.Last
 	}
 	if len(in.Bundles) == 0 {
 		c.state.Have[node] = ^uint64(0) >> 1
@@ -225,16 +263,18 @@ func (c *Client) pushRun(ctx context.Context, node uuid.UUID, report *Report) er
 		return err
 	}
 	report.BundlesUp += len(in.Bundles)
+	had := c.state.Have[node]
 	for _, o := range out.Outcomes {
 		c.state.Have[node] = o.Last
 		if o.Status == string(merge.StatusAside) {
 			report.Refused++
 		}
 	}
-	for _, raw := range out.Receipts {
-		if _, err := c.Merger.TakeReceipt(ctx, raw); err != nil {
-			return err
-		}
+	if c.state.Told[node] = last; c.state.Have[node] < had {
+		delete(c.state.Told, node) // it lacks what it had before: everything from there again
+	}
+	if err := c.believe(ctx, out.Receipts, report); err != nil {
+		return err
 	}
 	return c.save(ctx)
 }
@@ -273,10 +313,8 @@ func (c *Client) pull(ctx context.Context, say func(Event), report *Report) erro
 			c.state.Have[o.Node] = max(c.state.Have[o.Node], o.Last)
 		}
 		report.BundlesDown += len(out.Bundles)
-		for _, raw := range out.Receipts {
-			if _, err := c.Merger.TakeReceipt(ctx, raw); err != nil {
-				return err
-			}
+		if err := c.believe(ctx, out.Receipts, report); err != nil {
+			return err
 		}
 		moved := out.Cursor > c.state.Cursor
 		c.state.Cursor = max(c.state.Cursor, out.Cursor)

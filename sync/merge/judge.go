@@ -2,7 +2,6 @@ package merge
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -43,94 +42,14 @@ func judge(roll *trust.Roll, b *store.Bundle) error {
 	return nil
 }
 
-// A belonging is what an entity is and where.
-type belonging struct {
-	kind     store.Kind
-	division string
-}
-
-// strays refuses a change that reaches under its own kind or division for an entity
-// of another: what may be written is decided by the kind a change names, so it must
-// be the entity's. A task of that name could otherwise set a field of the registry,
-// or take back a revocation. The county's own nodes decide what an entity is and are
-// not asked.
-func (s *sitting) strays(ctx context.Context, b *store.Bundle) (reason, err error) {
-	certificate, _ := s.roll.Node(b.Node)
-	if head, chosen := s.roll.Accepted(b.Node, b.First); certificate.Role == trust.County || chosen && head == b.Digest {
-		return nil, nil
-	}
-	here := map[uuid.UUID]belonging{}
-	for i := range b.Changes {
-		c := &b.Changes[i]
-		refused := &trust.RefusedError{Node: b.Node, Change: c.ChangeID, Kind: c.Kind, Division: c.Division, Role: certificate.Role}
-		entity, seen := here[c.Entity]
-		if !seen {
-			entity, seen = s.batched[c.Entity]
-		}
-		if !seen {
-			entity = belonging{c.Kind, c.Division}
-			e, err := s.replica.Entity(ctx, c.Entity)
-			switch {
-			case err == nil:
-				entity = belonging{e.Kind, e.Division}
-			case !errors.Is(err, store.ErrNotFound):
-				return nil, err
-			}
-		}
-		here[c.Entity] = entity
-		if !certificate.Covers(entity.division) {
-			refused.Rule, refused.Division = trust.OutOfScope, entity.division
-			return refused, nil
-		}
-		if entity.kind != c.Kind {
-			refused.Rule = trust.WrongKind
-			return refused, nil
-		}
-	}
-	return nil, nil
-}
-
-// rollChanged loads the roll again and judges anew what its change may touch, until
-// nothing moves.
+// rollChanged loads the roll again and judges anew what its change may touch.
 func (s *sitting) rollChanged(ctx context.Context) error {
-	for range maxRounds {
-		old := s.roll
-		if err := s.refresh(ctx, true); err != nil {
-			return err
-		}
-		if old == nil {
-			break
-		}
-		nodes, everybody := s.roll.Narrower(old)
-		if everybody {
-			tips, err := s.replica.Tips(ctx)
-			if err != nil {
-				return err
-			}
-			nodes = nil
-			for _, tip := range tips {
-				nodes = append(nodes, tip.Node)
-			}
-		}
-		moved := false
-		for _, node := range nodes {
-			m, err := s.recheck(ctx, node)
-			if err != nil {
-				return err
-			}
-			moved = moved || m
-		}
-		if !moved {
-			break
-		}
+	if err := s.refresh(ctx, true); err != nil {
+		return err
 	}
 	s.news = true
-	return nil
+	return s.settle(ctx)
 }
-
-// maxRounds bounds revocations that undo the revoker: more rounds than a county
-// has nodes of its own.
-const maxRounds = 16
 
 const pageSize = 200
 
@@ -172,10 +91,17 @@ func (s *sitting) withdraw(ctx context.Context, node uuid.UUID, after uint64) er
 		if err != nil {
 			return err
 		}
-		for _, b := range page {
+		for i := range page {
+			b := &page[i]
 			o := Outcome{Node: node, First: b.First, Last: b.Last, Digest: b.Digest}
-			if _, err := s.hold(ctx, o, bundle.Encode(b), nil, rejudged{}); err != nil {
+			if _, err := s.hold(ctx, o, bundle.Encode(*b), nil, rejudged{}); err != nil {
 				return err
+			}
+			if err := bundle.Decode(b); err != nil {
+				return fmt.Errorf("read the log: %w", err)
+			}
+			for j := range b.Changes {
+				s.unsettled[b.Changes[j].Entity] = true // who relied on it must be asked again
 			}
 			from = b.Last + 1
 		}

@@ -63,12 +63,20 @@ type Merger struct {
 	root    ed25519.PublicKey
 	turn    sync.Mutex
 	roll    *trust.Roll
-	asked   rollAge
+	known   *trust.Roll // certificates that need no verifying again
+	asked   uint64      // the node's newest change when the roll was loaded
+	judged  *trust.Roll // under which everything here was judged
 }
 
 // New returns the merger of a replica under a county's root.
 func New(r *store.Replica, root ed25519.PublicKey) *Merger {
-	return &Merger{replica: r, root: root}
+	return &Merger{replica: r, root: root, known: trust.RollOf(root)}
+}
+
+// Knowing is New by one who has verified certificates before: they are not verified
+// again when they are met.
+func Knowing(r *store.Replica, roll *trust.Roll) *Merger {
+	return &Merger{replica: r, root: roll.Root(), known: roll}
 }
 
 // Replica is where the bundles go.
@@ -84,10 +92,10 @@ func (m *Merger) Root() ed25519.PublicKey { return m.root }
 func (m *Merger) Take(ctx context.Context, raws ...[]byte) ([]Outcome, error) {
 	m.turn.Lock()
 	defer m.turn.Unlock()
-	if err := m.refresh(ctx, false); err != nil {
+	s, err := m.sit(ctx)
+	if err != nil {
 		return nil, err
 	}
-	s := newSitting(m)
 	outcomes := make([]Outcome, 0, len(raws))
 	for _, raw := range raws {
 		outcome, err := s.take(ctx, raw, nil)
@@ -108,7 +116,10 @@ func (m *Merger) Take(ctx context.Context, raws ...[]byte) ([]Outcome, error) {
 func (m *Merger) Reconsider(ctx context.Context) ([]Outcome, error) {
 	m.turn.Lock()
 	defer m.turn.Unlock()
-	s := newSitting(m)
+	s, err := m.sit(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if err := s.rollChanged(ctx); err != nil {
 		return nil, err
 	}
@@ -121,14 +132,21 @@ type sitting struct {
 	*Merger
 	batch    []store.Bundle
 	bytes    int
-	releases []store.Digest          // held bundles that batch settles
-	batched  map[uuid.UUID]belonging // entities of the batch
+	releases []store.Digest        // held bundles that batch settles
+	batched  map[uuid.UUID][]claim // what the batch says of entities
 	tips     map[uuid.UUID]store.Tip
 	news     bool // something was applied since the last retry
+
+	unsettled map[uuid.UUID]bool // entities whose changes must be judged again
 }
 
-func newSitting(m *Merger) *sitting {
-	return &sitting{Merger: m, batched: map[uuid.UUID]belonging{}, tips: map[uuid.UUID]store.Tip{}}
+// sit begins with everything in line with the roll of now.
+func (m *Merger) sit(ctx context.Context) (*sitting, error) {
+	if err := m.refresh(ctx, false); err != nil {
+		return nil, err
+	}
+	s := &sitting{Merger: m, batched: map[uuid.UUID][]claim{}, tips: map[uuid.UUID]store.Tip{}, unsettled: map[uuid.UUID]bool{}}
+	return s, s.settle(ctx)
 }
 
 // Batches are bounded in number and memory.
@@ -179,10 +197,12 @@ func (s *sitting) take(ctx context.Context, raw []byte, held *store.Held) (Outco
 		switch accepted, chosen := s.roll.Accepted(b.Node, b.First); {
 		case there != nil && there.Digest == b.Digest && (there.Body != nil || b.Body == nil):
 			o.Status = StatusAlready
-			return o, s.settle(ctx, held)
+			return o, s.letGo(ctx, held)
 		case there != nil && there.Digest == b.Digest:
 			// The body comes later than its head: scope grew, or the county accepted it.
 			filling = true
+		case b.Node == s.replica.Identity().Node: // a node never drops its own work (invariant 1)
+			return s.hold(ctx, o, raw, held, &CloneError{Node: b.Node, First: b.First, Last: b.Last})
 		case chosen && accepted == b.Digest:
 			if err := s.withdraw(ctx, b.Node, b.First-1); err != nil {
 				return o, err
@@ -221,7 +241,7 @@ func (s *sitting) take(ctx context.Context, raw []byte, held *store.Held) (Outco
 	case reason == nil:
 	case filling:
 		return s.hold(ctx, o, raw, held, reason)
-	case errors.As(reason, &refused) && !refused.Rule.MayCome() && refused.Rule != trust.Revoked:
+	case errors.As(reason, &refused) && !refused.Rule.MayCome() && !ended(refused):
 		if held == nil || held.Reason != refused.Code() {
 			if o, err = s.hold(ctx, o, raw, held, reason); err != nil {
 				return o, err
@@ -270,7 +290,14 @@ func (s *sitting) fill(ctx context.Context, o Outcome, b store.Bundle, held *sto
 			return o, err
 		}
 	}
-	return o, s.settle(ctx, held)
+	return o, s.letGo(ctx, held)
+}
+
+// ended says that it is the node itself that does not count any more from here on:
+// its chain ends. A person's end concerns what that person wrote, and nobody else's
+// work behind it.
+func ended(refused *trust.RefusedError) bool {
+	return refused.Rule == trust.Revoked && refused.Person == uuid.Nil
 }
 
 // speaksOfTrust says whether the roll must be read again after these changes.
@@ -293,7 +320,7 @@ func (s *sitting) add(b store.Bundle, held *store.Held) {
 	s.tips[b.Node] = store.Tip{Node: b.Node, Last: b.Last, Digest: b.Digest}
 	for i := range b.Changes {
 		c := &b.Changes[i]
-		s.batched[c.Entity] = belonging{c.Kind, c.Division}
+		s.batched[c.Entity] = append(s.batched[c.Entity], claimOf(c))
 	}
 	if held != nil {
 		s.releases = append(s.releases, held.Digest)
@@ -324,11 +351,11 @@ func (s *sitting) flush(ctx context.Context) error {
 		}
 	}
 	s.releases = nil
-	return nil
+	return s.resettle(ctx)
 }
 
-// settle lets go of a held bundle that is here already.
-func (s *sitting) settle(ctx context.Context, held *store.Held) error {
+// letGo lets go of a held bundle that is here already.
+func (s *sitting) letGo(ctx context.Context, held *store.Held) error {
 	if held == nil {
 		return nil
 	}

@@ -8,36 +8,23 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/google/uuid"
+
 	"ironfeet/store"
 	"ironfeet/sync/bundle"
 	"ironfeet/sync/trust"
 )
 
-// rollAge says which of the node's own changes the roll has seen: others' come by
-// Take, which knows.
-type rollAge struct {
-	tip      store.Tip
-	unsealed bool
-}
-
-// refresh loads the roll if it may have changed, or if it must.
+// refresh loads the roll if it may have changed, or if it must: only the node's own
+// changes can change it unseen, others' come by Take.
 func (m *Merger) refresh(ctx context.Context, must bool) error {
-	tip, err := m.replica.Tip(ctx, m.replica.Identity().Node)
-	if err != nil {
-		return err
-	}
-	journal, err := m.replica.Unsealed(ctx, 1)
-	if err != nil {
-		return err
-	}
-	age := rollAge{tip, len(journal) > 0}
-	county := m.replica.Identity().Role == string(trust.County)
-	if !must && m.roll != nil && m.asked == age && !(county && age.unsealed) && len(m.roll.Nodes()) > 0 {
+	age := m.replica.Newest()
+	if !must && m.roll != nil && m.asked == age && len(m.roll.Nodes()) > 0 {
 		return nil
 	}
 	old := m.roll
 	if old == nil {
-		old = trust.RollOf(m.root)
+		old = m.known
 	}
 	roll, err := old.Reload(ctx, m.replica)
 	if err != nil {
@@ -46,6 +33,77 @@ func (m *Merger) refresh(ctx context.Context, must bool) error {
 	m.roll, m.asked = roll, age
 	return nil
 }
+
+// settingJudged keeps the digest of the roll under which everything here was last
+// judged. A crash between a revocation and its consequences must not forget them.
+const settingJudged = "merge.judged"
+
+// settle brings what is here into line with the roll of today: what it takes back
+// is judged anew, until nothing moves.
+func (s *sitting) settle(ctx context.Context) error {
+	for range maxRounds {
+		if s.judged == s.roll {
+			return nil
+		}
+		digest := s.roll.Digest()
+		if s.judged == nil {
+			known, err := s.replica.Setting(ctx, settingJudged)
+			if err != nil {
+				return err
+			}
+			if bytes.Equal(known, digest[:]) {
+				s.judged = s.roll
+				return nil
+			}
+		}
+		moved, err := s.recheckAll(ctx)
+		if err != nil {
+			return err
+		}
+		if err := s.replica.SetSetting(ctx, settingJudged, digest[:]); err != nil {
+			return err
+		}
+		s.judged, s.news = s.roll, true
+		if !moved {
+			return nil
+		}
+		if err := s.refresh(ctx, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recheckAll judges anew what the roll may have taken back since it was judged.
+func (s *sitting) recheckAll(ctx context.Context) (moved bool, err error) {
+	var nodes []uuid.UUID
+	everybody := s.judged == nil
+	if !everybody {
+		nodes, everybody = s.roll.Narrower(s.judged)
+	}
+	if everybody {
+		tips, err := s.replica.Tips(ctx)
+		if err != nil {
+			return false, err
+		}
+		nodes = nil
+		for _, tip := range tips {
+			nodes = append(nodes, tip.Node)
+		}
+	}
+	for _, node := range nodes {
+		m, err := s.recheck(ctx, node)
+		if err != nil {
+			return moved, err
+		}
+		moved = moved || m
+	}
+	return moved, nil
+}
+
+// maxRounds bounds revocations that undo the revoker: more rounds than a county
+// has nodes of its own.
+const maxRounds = 16
 
 // Roll returns who is believed now.
 func (m *Merger) Roll(ctx context.Context) (*trust.Roll, error) {
@@ -71,6 +129,10 @@ func (m *Merger) Seal(ctx context.Context, key ed25519.PrivateKey) (bundles int,
 	defer m.turn.Unlock()
 	own := m.replica.Identity().Node
 	changed := false
+	s, err := m.sit(ctx)
+	if err != nil {
+		return 0, err
+	}
 	for {
 		changes, err := m.replica.Unsealed(ctx, maxRunChanges)
 		if err != nil {
@@ -94,16 +156,20 @@ func (m *Merger) Seal(ctx context.Context, key ed25519.PrivateKey) (bundles int,
 			}
 			for i := range run {
 				changed = changed || run[i].Kind == store.Person || run[i].Kind == store.Node
+				if m.replica.Identity().Role != string(trust.Worker) {
+					s.unsettled[run[i].Entity] = true // what tablets said of it before may be wrong now
+				}
 			}
 			bundles++
 			changes = changes[len(run):]
 		}
 	}
-	if !changed {
-		return bundles, nil
+	if changed {
+		if err := s.rollChanged(ctx); err != nil {
+			return bundles, err
+		}
 	}
-	s := newSitting(m)
-	if err := s.rollChanged(ctx); err != nil {
+	if err := s.resettle(ctx); err != nil {
 		return bundles, err
 	}
 	_, err = s.retry(ctx)
@@ -155,8 +221,14 @@ func (m *Merger) TakeReceipt(ctx context.Context, raw []byte) (trust.Receipt, er
 // county holds the work of a clone, not this (invariants 1 and 5).
 func (m *Merger) sameHistory(ctx context.Context, receipt trust.Receipt) error {
 	tip, err := m.replica.Tip(ctx, receipt.Node)
-	if err != nil || tip.Last < receipt.UpTo {
+	if err != nil {
 		return err
+	}
+	if tip.Last < receipt.UpTo {
+		if receipt.Node == m.replica.Identity().Node {
+			return &CloneError{Node: receipt.Node, First: tip.Last + 1, Last: receipt.UpTo}
+		}
+		return nil
 	}
 	list, err := m.replica.Bundles(ctx, store.BundleQuery{Node: &receipt.Node, FromSeq: receipt.UpTo, Limit: 1})
 	if err != nil || len(list) == 0 || list[0].Last != receipt.UpTo {

@@ -120,8 +120,9 @@ func Audience(kind store.Kind) uint8 {
 	return CountyOnly
 }
 
-// rank places the role of a node among the audiences.
-func rank(role Role) uint8 {
+// Rank places the role of a node among the audiences: 2 county, 1 township, 0 all
+// others.
+func Rank(role Role) uint8 {
 	switch role {
 	case County:
 		return CountyOnly
@@ -136,7 +137,7 @@ func rank(role Role) uint8 {
 // scope or above it. What is published for the county, a form for example, belongs
 // to each of its villages.
 func MayHold(c Certificate, division string, audience uint8) bool {
-	if rank(c.Role) < audience {
+	if Rank(c.Role) < audience {
 		return false
 	}
 	return slices.ContainsFunc(c.Scope, func(scope string) bool {

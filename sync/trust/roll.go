@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strconv"
@@ -282,6 +283,33 @@ func newest(all map[uuid.UUID][]Certificate) []Certificate {
 
 func bySubject(a, b Certificate) int {
 	return cmp.Or(bytes.Compare(a.Subject[:], b.Subject[:]), bytes.Compare(a.Raw, b.Raw))
+}
+
+// Digest names everything this roll says: two rolls with one digest judge alike.
+func (r *Roll) Digest() store.Digest {
+	h := sha256.New()
+	var lines []string
+	for _, all := range []map[uuid.UUID][]Certificate{r.nodes, r.people} {
+		for _, list := range all {
+			for _, c := range list {
+				lines = append(lines, "certificate "+string(c.Raw))
+			}
+		}
+	}
+	for id, revocation := range r.revoked {
+		lines = append(lines, fmt.Sprintf("revoked %s %d", id, revocation.After))
+	}
+	for id, at := range r.personRevoked {
+		lines = append(lines, fmt.Sprintf("ended %s %d", id, at.UnixMilli()))
+	}
+	for at, digest := range r.accepted {
+		lines = append(lines, fmt.Sprintf("accepted %s %d %s", at.node, at.first, digest))
+	}
+	slices.Sort(lines)
+	for _, line := range lines {
+		fmt.Fprintf(h, "%d %s\n", len(line), line)
+	}
+	return store.Digest(h.Sum(nil))
 }
 
 // Narrower says what this roll takes back, or decides anew, against an older one:

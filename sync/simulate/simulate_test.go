@@ -1,0 +1,66 @@
+package simulate
+
+import (
+	"errors"
+	"flag"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var (
+	seeds = flag.Int("seeds", 300, "how many lives to play")
+	first = flag.Uint64("first", 1, "the first seed")
+	one   = flag.Uint64("seed", 0, "play this seed alone and tell its story")
+)
+
+// TestSeeds plays lives. A failing seed says itself and its story, and plays the
+// same again.
+func TestSeeds(t *testing.T) { // invariants 1 to 5 and 7
+	if *one != 0 {
+		story, err := Play(*one, Options{})
+		t.Log("\n" + story)
+		require.NoError(t, err)
+		return
+	}
+	var next, failed atomic.Int64
+	var group sync.WaitGroup
+	began := time.Now()
+	for range runtime.GOMAXPROCS(0) {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			for {
+				n := next.Add(1)
+				if n > int64(*seeds) || failed.Load() >= 3 {
+					return
+				}
+				if _, err := Play(*first+uint64(n)-1, Options{}); err != nil {
+					failed.Add(1)
+					var f *Failure
+					if !errors.As(err, &f) {
+						t.Error(err)
+					}
+					t.Errorf("after %s and %d seeds: %v", time.Since(began).Round(time.Millisecond), n, err)
+				}
+			}
+		}()
+	}
+	group.Wait()
+	t.Logf("%d seeds in %s", min(next.Load(), int64(*seeds)), time.Since(began).Round(time.Millisecond))
+}
+
+// TestASeedPlaysTheSameAgain: otherwise a failure could not be looked at.
+func TestASeedPlaysTheSameAgain(t *testing.T) {
+	for seed := uint64(1); seed <= 10; seed++ {
+		once, err := Play(seed, Options{})
+		require.NoError(t, err)
+		again, err := Play(seed, Options{})
+		require.NoError(t, err)
+		require.Equal(t, once, again)
+	}
+}
