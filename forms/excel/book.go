@@ -242,6 +242,21 @@ func formatOf(id int, code string) cellFormat {
 	return f
 }
 
+// Date1904 says that days are counted from 1904.
+func (x *Book) Date1904() bool { return x.date1904 }
+
+// Day writes a day number as 2006-01-02; "" where it is none.
+func Day(serial float64, date1904 bool) string {
+	if serial < 0 || serial >= 2_958_466 || serial != serial {
+		return ""
+	}
+	return serialDate(float64(int(serial)), cellFormat{date: true}, date1904)
+}
+
+// IsDateFormat says whether a number format shows a day; id is its number, code its
+// text where it has one of its own.
+func IsDateFormat(id int, code string) bool { return formatOf(id, code).date }
+
 // IsDate says whether a number of this style is shown as a day.
 func (x *Book) IsDate(style int) bool {
 	return style >= 0 && style < len(x.formats) && x.formats[style].date
