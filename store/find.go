@@ -196,3 +196,15 @@ func readings(name string) []string {
 	}
 	return out
 }
+
+// Label is a household's name and division as the look-up has them, without
+// unsealing anything; false for a household that is not here.
+func (r *Replica) Label(household uuid.UUID) (label, division string, ok bool) {
+	r.find.mu.RLock()
+	defer r.find.mu.RUnlock()
+	h := r.find.households[household]
+	if h == nil {
+		return "", "", false
+	}
+	return h.label, h.division, true
+}

@@ -293,7 +293,7 @@ func TestATownshipsDesk(t *testing.T) {
 			h.sees("写清楚要补什么")
 			h.picture("22-return")
 			h.tap("退回")
-			h.sees("退回必须写明原因") // without a reason nothing is returned
+			h.sees("必须写明原因") // without a reason nothing is returned
 			for h.app.win.Canvas().Overlays().Top() != nil {
 				h.app.win.Canvas().Overlays().Remove(h.app.win.Canvas().Overlays().Top())
 			}

@@ -91,7 +91,7 @@ func (a *App) reviewScreen(id uuid.UUID) {
 			left.Add(look.Big(a.t("other_visit"), theme.NavigateNextIcon(), func() { a.reviewScreen(other) }))
 		}
 	}
-	keep := map[string]bool{}
+	keep := map[string]string{}
 	lines := container.NewVBox(container.NewGridWithColumns(4, look.Bold(a.t("field")), look.Bold(a.t("before")), look.Bold(a.t("registry")), look.Bold(a.t("this_visit"))))
 	changed := 0
 	for _, l := range open.Lines {
@@ -152,7 +152,7 @@ func (a *App) reviewScreen(id uuid.UUID) {
 
 // line is one field: before, in the registry, as visited; a tap keeps the
 // registry's.
-func (a *App) line(l review.Line, keep map[string]bool) fyne.CanvasObject {
+func (a *App) line(l review.Line, keep map[string]string) fyne.CanvasObject {
 	name := l.Label
 	if l.Whose != "" {
 		name = l.Whose + "：" + name
@@ -163,8 +163,11 @@ func (a *App) line(l review.Line, keep map[string]bool) fyne.CanvasObject {
 	visited := look.Bold(l.Shown)
 	var tile *look.Tile
 	tile = look.NewTile(container.NewGridWithColumns(4, look.Text(name), labels(l.Before), labels(l.Registry), visited), func() {
-		keep[l.Key()] = !keep[l.Key()]
-		tile.Chosen = keep[l.Key()]
+		if tile.Chosen = !tile.Chosen; tile.Chosen {
+			keep[l.Key()] = a.t("kept")
+		} else {
+			delete(keep, l.Key())
+		}
 		if tile.Chosen {
 			visited.SetText(a.t("kept"))
 		} else {

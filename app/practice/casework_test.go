@@ -155,7 +155,7 @@ func TestReviewing(t *testing.T) { // design.md §3, invariant 4
 	worker.Role = trust.Worker
 	require.Error(t, worker.Accept(ctx, open, nil, ""), "a worker does not decide")
 
-	require.NoError(t, rv.Accept(ctx, open, map[string]bool{kept.Key(): true}, "地址不改"))
+	require.NoError(t, rv.Accept(ctx, open, map[string]string{kept.Key(): "地址不改"}, ""))
 	page, err := registry.Open(ctx, town.Office.Replica, task.Household)
 	require.NoError(t, err)
 	require.NotContains(t, page.Household.Text("address"), "路口", "what the reviewer keeps stays")

@@ -51,6 +51,9 @@ type Card struct {
 	Signature store.Digest   `cbor:"19,keyasint,omitempty"`
 	Answers   []uint64       `cbor:"20,keyasint,omitempty"` // one digest an answer that a person gave, sorted
 	Damaged   bool           `cbor:"21,keyasint,omitempty"` // it cannot be read: nothing else is known
+	Name      string         `cbor:"22,keyasint,omitempty"` // of a household that the registry did not know
+	ClockBack int64          `cbor:"23,keyasint,omitempty"` // ms by which the tablet's clock was set back meanwhile
+	Excused   int            `cbor:"24,keyasint,omitempty"` // required questions that nobody could answer
 }
 
 // EndedAt is when the visit was signed, by the tablet's clock.
@@ -71,7 +74,10 @@ func Of(s *visit.Signed) Card {
 	c := Card{
 		Visit: s.ID, Household: s.Content.Household, Task: s.Content.Task, Division: s.Division, Form: s.Record.Form,
 		Outcome: s.Content.Outcome, Started: s.Content.Started, Ended: s.Content.Ended, Written: s.At, Workers: s.Investigator,
-		Signature: s.Content.Signature.Digest,
+		Signature: s.Content.Signature.Digest, ClockBack: s.Content.ClockBack, Excused: len(s.Content.Excused),
+	}
+	if s.Content.Found != nil {
+		c.Name = s.Content.Found.Name
 	}
 	for _, p := range s.Content.Photos {
 		c.Photos, c.Paths = append(c.Photos, p.Digest), append(c.Paths, p.Path)

@@ -119,6 +119,7 @@ func TestWhatIsHinted(t *testing.T) {
 		{"nine hours", with(visit(1, -300, 0), func(c *cards.Card) { c.Ended = c.Started + 9*3_600_000 }), nil, "long"},
 		{"at eleven at night", visit(1, 11*60, 0), nil, "night"},
 		{"next month by the tablet's clock", visit(1, 60*24*31, 0), nil, "future"},
+		{"the clock was set back meanwhile", with(visit(1, 0, 0), func(c *cards.Card) { c.ClockBack = 3_600_000 }), nil, "clock_back"},
 		{"answers of half a year ago everywhere", with(visit(7, 0, 0), answers(30)), []*cards.Card{with(same, answers(30))}, "unchanged"},
 		{"one answer is another", with(visit(7, 0, 0), func(c *cards.Card) { answers(30)(c); c.Answers[29] = 99 }), []*cards.Card{same}, ""},
 		{"too few answers to say", with(visit(7, 0, 0), answers(10)), []*cards.Card{with(visit(7, -9000, 0), answers(10))}, ""},

@@ -155,6 +155,9 @@ func (l *looking) times(c *cards.Card) {
 	if ahead := int(c.EndedAt().Sub(l.Now).Minutes()); ahead > l.Params.FutureMinutes {
 		l.hint(c.Visit, Hint{Code: Future, Grave: true, Minutes: ahead})
 	}
+	if back := int(c.ClockBack / 60_000); back > 0 {
+		l.hint(c.Visit, Hint{Code: ClockBack, Grave: true, Minutes: back})
+	}
 	if hour := c.StartedAt().In(zone).Hour(); hour >= l.Params.NightFrom || hour < l.Params.NightTo {
 		l.hint(c.Visit, Hint{Code: Night, Text: c.StartedAt().In(zone).Format("15:04")})
 	}

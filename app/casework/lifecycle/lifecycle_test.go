@@ -22,7 +22,7 @@ func TestDrawingsAreTheTables(t *testing.T) {
 	}{
 		{"../tasks/tasks.go", tasks.LifeCycle},
 		{"../tasks/alerts.go", tasks.AlertLifeCycle},
-		{"../review/inbox.go", review.LifeCycle},
+		{"../review/states.go", review.LifeCycle},
 	} {
 		t.Run(test.table.Name, func(t *testing.T) {
 			source, err := os.ReadFile(test.file)

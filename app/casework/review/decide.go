@@ -2,224 +2,108 @@ package review
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
-	"ironfeet/app/casework/publish"
-	"ironfeet/app/casework/registry"
 	"ironfeet/app/casework/tasks"
 	"ironfeet/app/casework/visit"
-	"ironfeet/forms"
 	"ironfeet/store"
-	"ironfeet/sync/trust"
 )
 
-// A Line is one registry field that a visit would set, beside what is known.
-type Line struct {
-	Entity   uuid.UUID // household or member
-	Kind     store.Kind
-	Whose    string // the household's or member's name
-	Field    string
-	Label    string // the question, in the form's default language
-	Before   string // what the investigators had before their eyes
-	Registry string // what stands there now
-	Visit    string // what this visit says
-	Shown    string // Visit as its choice's label
-	Standing Standing
-	New      bool // the member is not in the registry yet
+// A Fault is one reason why a visit is returned; see visit.Fault.
+type Fault = visit.Fault
+
+// ErrNoReason means something was to be done without saying why: a return, a field
+// kept, an escalation.
+var ErrNoReason error = noReason{}
+
+type noReason struct{}
+
+func (noReason) Error() string {
+	return "a visit is returned, and a field kept, only with a reason that the worker can act on"
+}
+func (noReason) Code() string { return "review.no_reason" }
+
+// A SecondReviewerError means that whoever accepted first wants to accept as the
+// second too: a household that is kin of staff needs two people (民发〔2021〕57号
+// Art. 11, 20).
+type SecondReviewerError struct{ First uuid.UUID }
+
+func (e *SecondReviewerError) Error() string {
+	return "the household is kin of staff: a second person must accept, not the one who accepted first"
 }
 
-// Standing says how a line's three values stand to each other.
-type Standing string
+// Code is the key of the sentence.
+func (e *SecondReviewerError) Code() string { return "review.second_reviewer" }
 
-const (
-	Same     Standing = "same"     // the registry says so already
-	Changed  Standing = "changed"  // only this visit changes it
-	Diverged Standing = "diverged" // somebody else changed it meanwhile: a person must look
-)
-
-// A Reviewer is who decides, at which replica.
-type Reviewer struct {
-	Replica *store.Replica
-	Shelf   *publish.Shelf
-	Person  uuid.UUID
-	Role    trust.Role
-	Now     func() time.Time
-	NewID   func() uuid.UUID
-}
-
-// A Review is one visit laid beside the registry.
-type Review struct {
-	Visit  *visit.Signed
-	Form   *forms.Form
-	Entry  *forms.Entry // the visit's answers, to read
-	Page   *registry.Page
-	Lines  []Line
-	State  string
-	Others []uuid.UUID // other undecided visits to this household
-}
-
-// Open lays a visit beside the registry.
-func (rv *Reviewer) Open(ctx context.Context, visitID uuid.UUID) (*Review, error) {
-	s, err := visit.Read(ctx, rv.Replica, visitID)
-	if err != nil {
-		return nil, err
-	}
-	form, err := rv.Shelf.Form(ctx, rv.Replica, s.Record.Form, s.Record.Version)
-	if err != nil {
-		return nil, err
-	}
-	page, err := registry.Open(ctx, rv.Replica, s.Content.Household)
-	if f := s.Content.Found; f != nil && errors.Is(err, store.ErrNotFound) {
-		page, err = registry.Newly(s.Content.Household, s.Division, f.Fields()), nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	out := &Review{Visit: s, Form: form, Page: page}
-	// The entry is filled as it was: in the day of the visit, since today() in a
-	// constraint must not make an old answer wrong.
-	out.Entry = form.New(forms.Options{Now: s.EndedAt})
-	answers := map[string]string{}
-	for _, a := range s.Record.Answers {
-		answers[a.Path] = a.Value
-	}
-	out.Entry.Restore(answers)
-	if out.State, _, err = StateOf(ctx, rv.Replica, visitID); err != nil {
-		return nil, err
-	}
-	if out.Lines, err = rv.lines(ctx, out); err != nil {
-		return nil, err
-	}
-	for _, e := range page.Visits {
-		if e.ID == visitID {
-			continue
-		}
-		if state, _, err := StateOf(ctx, rv.Replica, e.ID); err == nil && state == Signed {
-			out.Others = append(out.Others, e.ID)
-		}
-	}
-	return out, nil
-}
-
-func (rv *Reviewer) lines(ctx context.Context, out *Review) ([]Line, error) {
-	names := map[string]string{}
-	for _, p := range out.Entry.Proposal() {
-		if p.List == "member" && p.Property == "name" {
-			names[p.EntityPath] = p.Value
-		}
-	}
-	var lines []Line
-	for _, p := range out.Entry.Proposal() {
-		if p.Value == "" { // blank is never zero: an unanswered question changes nothing (invariant 6)
-			continue
-		}
-		line := Line{Kind: store.Household, Entity: out.Visit.Content.Household, Field: p.Property, Visit: p.Value, Shown: p.Value}
-		if p.List == "member" {
-			line.Kind = store.Member
-			line.Whose = names[p.EntityPath]
-			if line.Entity, line.New = memberID(out.Visit, p); line.Entity == uuid.Nil {
-				continue
-			}
-		}
-		if n, ok := out.Entry.Node(p.Path); ok {
-			line.Label = n.Label
-			for _, c := range n.Choices {
-				if c.Name == p.Value {
-					line.Shown = c.Label
-				}
-			}
-		}
-		heads, err := rv.Replica.Heads(ctx, line.Entity, p.Property)
-		if err != nil {
-			return nil, err
-		}
-		line.Standing = Changed
-		if len(heads) > 0 {
-			line.Registry = heads[0].Value.Text()
-			switch {
-			case len(heads) == 1 && line.Registry == p.Value:
-				line.Standing = Same
-			case !sawAll(out.Visit.Content.Seen, line.Entity, p.Property, heads):
-				line.Standing = Diverged
-			}
-		}
-		if line.Before, err = rv.before(ctx, out.Visit.Content.Seen, line.Entity, p.Property, heads); err != nil {
-			return nil, err
-		}
-		lines = append(lines, line)
-	}
-	return lines, nil
-}
-
-// sawAll says whether the investigators had every present head before their eyes.
-func sawAll(seen map[string]map[string][]store.ChangeID, entity uuid.UUID, field string, heads []store.Head) bool {
-	known := map[store.ChangeID]bool{}
-	for _, id := range seen[entity.String()][field] {
-		known[id] = true
-	}
-	for _, h := range heads {
-		if !known[h.ChangeID] {
-			return false
-		}
-	}
-	return true
-}
-
-// before finds the value that was seen: among the heads, or in the history.
-func (rv *Reviewer) before(ctx context.Context, seen map[string]map[string][]store.ChangeID, entity uuid.UUID, field string, heads []store.Head) (string, error) {
-	ids := seen[entity.String()][field]
-	if len(ids) == 0 {
-		return "", nil
-	}
-	for _, h := range heads {
-		if h.ChangeID == ids[0] {
-			return h.Value.Text(), nil
-		}
-	}
-	history, err := rv.Replica.History(ctx, entity)
-	if err != nil {
-		return "", err
-	}
-	for _, c := range history {
-		if c.ChangeID != ids[0] {
-			continue
-		}
-		for _, f := range c.Fields {
-			if f.Name == field {
-				return f.Value.Text(), nil
-			}
-		}
-	}
-	return "", nil
-}
-
-// memberID is the entity of a member row: the known one, or for a new member an
-// id that every reviewer derives alike, so that two acceptances make one person.
-func memberID(s *visit.Signed, p forms.Proposed) (id uuid.UUID, isNew bool) {
-	if known, err := uuid.Parse(p.EntityID); err == nil {
-		return known, false
-	}
-	return uuid.NewSHA1(s.ID, []byte(p.EntityPath)), true
+// A Kept field is one that the reviewer did not take over, and why.
+type Kept struct {
+	Entity uuid.UUID `cbor:"1,keyasint"`
+	Field  string    `cbor:"2,keyasint"`
+	Visit  string    `cbor:"3,keyasint"` // what the visit says
+	Reason string    `cbor:"4,keyasint"`
 }
 
 // Accept writes the decision and, in the same transaction, every registry field
-// the visit proposes, except those the reviewer keeps. Each write supersedes what
-// the investigators saw: where somebody else set the field meanwhile, both values
-// stay as a conflict until a person settles it (invariant 4).
-func (rv *Reviewer) Accept(ctx context.Context, out *Review, keep map[string]bool, remark string) error {
-	if err := LifeCycle.May(out.State, Accepted, rv.Role); err != nil {
+// the visit proposes, except those the reviewer keeps, each with a reason (keyed
+// by Line.Key). Each write supersedes what the investigators saw: where somebody
+// else set the field meanwhile, both values stay as a conflict until a person
+// settles it (invariant 4).
+//
+// Of a household that is kin of staff the first acceptance only seconds: nothing
+// enters the registry before another person has accepted too.
+func (rv *Reviewer) Accept(ctx context.Context, out *Review, keep map[string]string, remark string) error {
+	to := Accepted
+	if out.Kin && out.State != Seconded {
+		to = Seconded
+	}
+	if err := LifeCycle.May(out.State, to, rv.Role); err != nil {
 		return err
 	}
+	if out.State == Seconded && out.First == rv.Person {
+		return &SecondReviewerError{out.First}
+	}
 	s := out.Visit
-	edits := []store.Edit{rv.decision(s, Accepted, remark, nil)}
+	var kept []Kept
+	for _, line := range out.Lines {
+		reason, keeps := keep[line.Key()]
+		if !keeps || line.Standing == Same {
+			continue
+		}
+		if reason = strings.TrimSpace(reason); reason == "" {
+			return ErrNoReason
+		}
+		kept = append(kept, Kept{line.Entity, line.Field, line.Visit, reason})
+	}
+	decision := rv.decision(s, to, remark, nil)
+	if len(kept) > 0 {
+		decision.Fields["kept"] = store.Of(kept)
+	}
+	edits := []store.Edit{decision}
+	if to == Accepted {
+		fields, err := rv.taken(ctx, out, keep)
+		if err != nil {
+			return err
+		}
+		edits = append(edits, fields...)
+	}
+	if err := rv.write(ctx, edits); err != nil {
+		return fmt.Errorf("accept visit %s: %w", s.ID, err)
+	}
+	return nil
+}
+
+// taken are the registry's edits of an acceptance.
+func (rv *Reviewer) taken(ctx context.Context, out *Review, keep map[string]string) ([]store.Edit, error) {
+	s := out.Visit
+	var edits []store.Edit
 	index := map[uuid.UUID]int{}
 	for _, line := range out.Lines {
-		if line.Standing == Same || keep[line.Key()] {
+		if _, keeps := keep[line.Key()]; keeps || line.Standing == Same && !line.New {
 			continue
 		}
 		i, ok := index[line.Entity]
@@ -227,16 +111,24 @@ func (rv *Reviewer) Accept(ctx context.Context, out *Review, keep map[string]boo
 			i = len(edits)
 			index[line.Entity] = i
 			edit := store.Edit{
-				Kind: line.Kind, Entity: line.Entity, Division: s.Division,
+				Kind: line.Kind, Entity: line.Entity, Division: out.Page.Household.Division,
 				Fields: map[string]store.Value{}, Seen: map[string][]store.ChangeID{},
 			}
 			if line.New {
-				edit.Fields["parent"] = store.Text(s.Content.Household.String())
+				edit.Fields["parent"] = store.Text(out.Page.Household.ID.String())
+				if e, err := rv.Replica.Entity(ctx, line.Entity); err == nil && e.Fields["deleted"].Bool() {
+					edit.Fields["deleted"] = store.Null() // its acceptance was undone before
+				}
 			}
 			edits = append(edits, edit)
 		}
+		if line.Standing == Same {
+			continue
+		}
 		edits[i].Fields[line.Field] = store.Text(line.Visit)
-		edits[i].Seen[line.Field] = s.Content.Seen[line.Entity.String()][line.Field]
+		if !line.New {
+			edits[i].Seen[line.Field] = line.replaces
+		}
 	}
 	household := map[string]store.Value{"last_visit": store.Text(s.EndedAt().Format(time.DateOnly))}
 	if s.Content.Found != nil { // the registry learns who they are with the first visit that is accepted
@@ -246,43 +138,18 @@ func (rv *Reviewer) Accept(ctx context.Context, out *Review, keep map[string]boo
 			}
 		}
 	}
-	edits = append(edits, store.Edit{Kind: store.Household, Entity: s.Content.Household, Division: s.Division, Fields: household})
-	_, err := rv.Replica.Write(ctx, rv.Person, edits...)
-	if err != nil {
-		return fmt.Errorf("accept visit %s: %w", s.ID, err)
-	}
-	return nil
+	return append(edits, store.Edit{Kind: store.Household, Entity: out.Page.Household.ID, Division: out.Page.Household.Division, Fields: household}), nil
 }
 
-// Key names a line in the set of fields to keep.
-func (l Line) Key() string { return l.Entity.String() + "/" + l.Field }
-
-// A Fault is one reason why a visit is returned: a question, if it is about one,
-// and what is wrong in words for the worker.
-type Fault struct {
-	Path string `cbor:"1,keyasint,omitempty"`
-	Text string `cbor:"2,keyasint"`
-}
-
-// ErrNoReason means a visit was to be returned without saying why.
-var ErrNoReason error = noReason{}
-
-type noReason struct{}
-
-func (noReason) Error() string {
-	return "a visit is returned only with a reason that the worker can act on"
-}
-func (noReason) Code() string { return "review.no_reason" }
-
-// Return sends a visit back with reasons that travel to the tablet, and opens its
-// task again until due.
+// Return sends a visit back with reasons that travel to the tablet, to the very
+// questions, and opens its task again until due.
 func (rv *Reviewer) Return(ctx context.Context, out *Review, due time.Time, faults ...Fault) error {
 	if err := LifeCycle.May(out.State, Returned, rv.Role); err != nil {
 		return err
 	}
 	var texts []string
 	for _, f := range faults {
-		if t := strings.TrimSpace(f.Text); t != "" {
+		if t := strings.TrimSpace(f.Text); t != "" && !slices.Contains(texts, t) {
 			texts = append(texts, t)
 		}
 	}
@@ -291,23 +158,127 @@ func (rv *Reviewer) Return(ctx context.Context, out *Review, due time.Time, faul
 	}
 	reason := strings.Join(texts, "；")
 	edits := []store.Edit{rv.decision(out.Visit, Returned, reason, faults)}
-	if out.Visit.Content.Task != uuid.Nil {
-		t, err := tasks.Get(ctx, rv.Replica, out.Visit.Content.Task)
-		if err != nil {
-			return err
-		}
-		if t.State != tasks.Open {
-			again, err := tasks.Reopen(t, rv.Role, due, reason)
-			if err != nil {
-				return err
-			}
-			edits = append(edits, again)
-		}
+	again, err := rv.sendBack(ctx, out, due, reason)
+	if err != nil {
+		return err
 	}
-	if _, err := rv.Replica.Write(ctx, rv.Person, edits...); err != nil {
+	if err := rv.write(ctx, append(edits, again)); err != nil {
 		return fmt.Errorf("return visit %s: %w", out.Visit.ID, err)
 	}
 	return nil
+}
+
+// sendBack opens the visit's task again, or asks for a visit where nobody had.
+func (rv *Reviewer) sendBack(ctx context.Context, out *Review, due time.Time, reason string) (store.Edit, error) {
+	if out.Visit.Content.Task == uuid.Nil {
+		edit := rv.task(out, due, reason)
+		edit.Fields["returned"] = store.Text(reason)
+		return edit, nil
+	}
+	t, err := tasks.Get(ctx, rv.Replica, out.Visit.Content.Task)
+	if err != nil {
+		return store.Edit{}, err
+	}
+	if t.State == tasks.Open { // somebody was sent there again already: he is told the reason too
+		return store.Edit{Kind: store.Task, Entity: t.ID, Division: t.Division, Fields: map[string]store.Value{"returned": store.Text(reason)}}, nil
+	}
+	return tasks.Reopen(t, rv.Role, due, reason)
+}
+
+// task asks for a new visit to the household.
+func (rv *Reviewer) task(out *Review, due time.Time, reason string) store.Edit {
+	return store.Edit{Kind: store.Task, Entity: rv.NewID(), Division: out.Page.Household.Division, Fields: map[string]store.Value{
+		"parent": store.Text(out.Page.Household.ID.String()), "state": store.Text(tasks.Open), "due": store.Text(due.Format(time.DateOnly)),
+		"reason": store.Text(reason), "form": store.Text(out.Visit.Record.Form),
+	}}
+}
+
+// AskAgain asks for a second visit by others, to lay beside this one. This one
+// waits for it.
+func (rv *Reviewer) AskAgain(ctx context.Context, out *Review, due time.Time, reason string) error {
+	if err := LifeCycle.May(out.State, Again, rv.Role); err != nil {
+		return err
+	}
+	if reason = strings.TrimSpace(reason); reason == "" {
+		return ErrNoReason
+	}
+	if err := rv.write(ctx, []store.Edit{rv.decision(out.Visit, Again, reason, nil), rv.task(out, due, reason)}); err != nil {
+		return fmt.Errorf("ask for a second visit beside %s: %w", out.Visit.ID, err)
+	}
+	return nil
+}
+
+// Escalate hands the decision to the county, with the reason.
+func (rv *Reviewer) Escalate(ctx context.Context, out *Review, reason string) error {
+	if err := LifeCycle.May(out.State, Escalated, rv.Role); err != nil {
+		return err
+	}
+	if reason = strings.TrimSpace(reason); reason == "" {
+		return ErrNoReason
+	}
+	if err := rv.write(ctx, []store.Edit{rv.decision(out.Visit, Escalated, reason, nil)}); err != nil {
+		return fmt.Errorf("escalate visit %s: %w", out.Visit.ID, err)
+	}
+	return nil
+}
+
+// A NotCleanError means that a visit was to be accepted among many, and a person
+// should look at it first.
+type NotCleanError struct {
+	Visit uuid.UUID
+	Name  string // the household's
+	Why   []string
+}
+
+func (e *NotCleanError) Error() string {
+	return fmt.Sprintf("visit %s of %s cannot be accepted in a batch: %s", e.Visit, e.Name, strings.Join(e.Why, ", "))
+}
+
+// Code is the key of the sentence.
+func (e *NotCleanError) Code() string { return "review.not_clean" }
+
+// Why a visit stays out of a batch, besides the codes of grave hints.
+const (
+	NotLooked   = "review.why_not_looked"
+	NotSigned   = "review.why_state"
+	HasOthers   = "review.why_others"
+	HasConflict = "review.why_conflict"
+	HasMissing  = "review.why_missing"
+	IsKin       = "review.why_kin"
+	IsDiverged  = "review.why_diverged"
+	NotVerified = "review.why_attestation"
+	HasProblems = "review.why_problems"
+)
+
+// AcceptClean accepts one line of the inbox if nothing at all speaks against it,
+// opened and looked at anew; else a *NotCleanError says what does.
+func (rv *Reviewer) AcceptClean(ctx context.Context, w *Waiting) error {
+	out, err := rv.Open(ctx, w.Visit)
+	if err != nil {
+		return err
+	}
+	var why []string
+	add := func(is bool, code string) {
+		if is {
+			why = append(why, code)
+		}
+	}
+	add(!w.Looked, NotLooked)
+	add(out.State != Signed, NotSigned)
+	add(len(out.Others) > 0, HasOthers)
+	add(w.Conflicts > 0, HasConflict)
+	add(w.Missing > 0, HasMissing)
+	add(out.Kin, IsKin)
+	add(len(out.Diverged()) > 0, IsDiverged)
+	add(rv.Roll != nil && !out.Verified(), NotVerified)
+	add(len(out.Problems)+len(out.Warnings)+len(out.Lost) > 0, HasProblems)
+	for _, h := range w.Hints {
+		add(h.Grave && !slices.Contains(why, h.Code), h.Code)
+	}
+	if len(why) > 0 {
+		return &NotCleanError{w.Visit, w.Name, why}
+	}
+	return rv.Accept(ctx, out, nil, "")
 }
 
 func (rv *Reviewer) decision(s *visit.Signed, decision, reason string, faults []Fault) store.Edit {
@@ -324,81 +295,11 @@ func (rv *Reviewer) decision(s *visit.Signed, decision, reason string, faults []
 	return store.Edit{Kind: store.Review, Entity: rv.NewID(), Division: s.Division, Fields: fields}
 }
 
-// A Dispute is a conflict of the registry explained: who says what, from which
-// visit, when.
-type Dispute struct {
-	store.Conflict
-	Household uuid.UUID
-	Whose     string
-	Says      []Said
-}
-
-// Said is one side of a dispute.
-type Said struct {
-	Value  string
-	Author uuid.UUID
-	At     time.Time
-	Visit  uuid.UUID // whose acceptance set it; uuid.Nil if none of it
-}
-
-// Disputes explains every open conflict of a division.
-func (rv *Reviewer) Disputes(ctx context.Context, division string) ([]Dispute, error) {
-	conflicts, err := rv.Replica.Conflicts(ctx, division)
-	if err != nil {
-		return nil, err
-	}
-	var out []Dispute
-	for _, c := range conflicts {
-		d := Dispute{Conflict: c, Household: c.Entity}
-		e, err := rv.Replica.Entity(ctx, c.Entity)
-		if err != nil {
-			return nil, err
-		}
-		d.Whose = e.Text("name")
-		if c.Kind == store.Member {
-			d.Household, _ = uuid.Parse(e.Text("parent"))
-		}
-		for _, h := range c.Heads {
-			said := Said{Value: h.Value.Show(), Author: h.Author, At: h.Clock.Time()}
-			if said.Visit, err = rv.cause(ctx, d.Household, h); err != nil {
-				return nil, err
-			}
-			d.Says = append(d.Says, said)
-		}
-		out = append(out, d)
-	}
-	return out, nil
-}
-
-// cause finds the visit whose acceptance wrote a value: the review written just
-// before it by the same node.
-func (rv *Reviewer) cause(ctx context.Context, household uuid.UUID, h store.Head) (uuid.UUID, error) {
-	visits, err := rv.Replica.Entities(ctx, store.Query{Kind: store.Visit, Parent: household.String()})
-	if err != nil {
-		return uuid.Nil, err
-	}
-	best, bestSeq := uuid.Nil, uint64(0)
-	for _, v := range visits {
-		reviews, err := rv.Replica.Entities(ctx, store.Query{Kind: store.Review, Parent: v.ID.String()})
-		if err != nil {
-			return uuid.Nil, err
-		}
-		for _, e := range reviews {
-			history, err := rv.Replica.History(ctx, e.ID)
-			if err != nil {
-				return uuid.Nil, err
-			}
-			for _, c := range history {
-				if c.Node == h.Node && c.Seq < h.Seq && c.Seq > bestSeq && e.Text("decision") == Accepted {
-					best, bestSeq = v.ID, c.Seq
-				}
-			}
-		}
-	}
-	return best, nil
-}
-
-// Settle decides a dispute: the value supersedes every side.
-func (rv *Reviewer) Settle(ctx context.Context, d Dispute, value store.Value) error {
-	return rv.Replica.Settle(ctx, rv.Person, d.Entity, d.Field, value)
+// write writes a decision, the first of the edits, with all that follows from it.
+// The decision says how many changes follow it in the log, so that it can be
+// undone, and that each value's cause is known.
+func (rv *Reviewer) write(ctx context.Context, edits []store.Edit) error {
+	edits[0].Fields["follows"] = store.Int(int64(len(edits) - 1))
+	_, err := rv.Replica.Write(ctx, rv.Person, edits...)
+	return err
 }

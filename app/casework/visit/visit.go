@@ -58,6 +58,10 @@ type Visit struct {
 	Entry *forms.Entry
 	Lost  []string // answers of a resumed draft that no longer fit its form
 
+	// Faults are why the last visit was returned, each with its question if it is
+	// about one.
+	Faults []Fault
+
 	desk  *Desk
 	draft store.Draft
 	extra extra
@@ -85,7 +89,16 @@ func (d *Desk) Start(ctx context.Context, task tasks.Task) (*Visit, error) {
 			return nil, err
 		}
 	}
+	var err error
+	if task.Household, err = registry.Standing(ctx, d.Replica, task.Household); err != nil {
+		return nil, err
+	}
 	page, err := registry.Open(ctx, d.Replica, task.Household)
+	if errors.Is(err, store.ErrNotFound) {
+		if page, found, again := d.foundAgain(ctx, task); again {
+			return d.start(ctx, task, page, found)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -112,6 +125,9 @@ func (d *Desk) start(ctx context.Context, task tasks.Task, page *registry.Page, 
 		if err := v.takeUp(ctx); err != nil {
 			return nil, err
 		}
+		if v.Faults, err = v.returned(ctx); err != nil {
+			return nil, err
+		}
 	}
 	v.draft.Extra = v.packed()
 	if err := d.Replica.StartDraft(ctx, v.draft); err != nil {
@@ -126,7 +142,7 @@ func (d *Desk) start(ctx context.Context, task tasks.Task, page *registry.Page, 
 func (v *Visit) takeUp(ctx context.Context) error {
 	for _, e := range v.Page.Visits { // newest first
 		old, err := FromEntity(e)
-		if err != nil || old.Content.Task != v.Task.ID || old.Record.Form != v.Entry.Form().ID() {
+		if err != nil || !v.corrects(old) || old.Record.Form != v.Entry.Form().ID() {
 			continue
 		}
 		answers := map[string]string{}
@@ -180,6 +196,9 @@ func (d *Desk) Resume(ctx context.Context, id uuid.UUID) (*Visit, error) {
 		}
 	}
 	if err := v.open(ctx); err != nil {
+		return nil, err
+	}
+	if v.Faults, err = v.returned(ctx); err != nil {
 		return nil, err
 	}
 	v.Lost = v.Entry.Restore(draft.Answers)
