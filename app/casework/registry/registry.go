@@ -91,6 +91,11 @@ func Open(ctx context.Context, r *store.Replica, household uuid.UUID) (*Page, er
 		return nil, err
 	}
 	p := &Page{Household: h}
+	// What was signed about a household that was merged into this one is read here.
+	also, err := r.Rows(ctx, store.Query{Kind: store.Household, Parent: household.String(), State: Merged})
+	if err != nil {
+		return nil, fmt.Errorf("read what was merged into household %s: %w", household, err)
+	}
 	for _, part := range []struct {
 		kind store.Kind
 		into *[]*store.Entity
@@ -98,11 +103,19 @@ func Open(ctx context.Context, r *store.Replica, household uuid.UUID) (*Page, er
 		{store.Member, &p.Members}, {store.Task, &p.Tasks}, {store.Visit, &p.Visits},
 		{store.Determination, &p.Determinations}, {store.Alert, &p.Alerts},
 	} {
-		list, err := r.Entities(ctx, store.Query{Kind: part.kind, Parent: household.String()})
-		if err != nil {
-			return nil, fmt.Errorf("read the %ss of household %s: %w", part.kind, household, err)
+		of := []uuid.UUID{household}
+		for _, merged := range also {
+			if part.kind != store.Member {
+				of = append(of, merged.ID)
+			}
 		}
-		*part.into = slices.DeleteFunc(list, func(e *store.Entity) bool { return e.Fields["deleted"].Bool() })
+		for _, id := range of {
+			list, err := r.Entities(ctx, store.Query{Kind: part.kind, Parent: id.String()})
+			if err != nil {
+				return nil, fmt.Errorf("read the %ss of household %s: %w", part.kind, id, err)
+			}
+			*part.into = append(*part.into, slices.DeleteFunc(list, func(e *store.Entity) bool { return e.Fields["deleted"].Bool() })...)
+		}
 	}
 	slices.SortStableFunc(p.Members, func(a, b *store.Entity) int {
 		return cmp.Or(cmp.Compare(headLast(a), headLast(b)), cmp.Compare(a.Text("birth"), b.Text("birth")), cmp.Compare(a.ID.String(), b.ID.String()))
