@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ironfeet/app/casework/lifecycle"
+	"ironfeet/app/casework/notice"
 	"ironfeet/app/casework/review"
 	"ironfeet/app/casework/tasks"
 	"ironfeet/sync/trust"
@@ -23,6 +24,7 @@ func TestDrawingsAreTheTables(t *testing.T) {
 		{"../tasks/tasks.go", tasks.LifeCycle},
 		{"../tasks/alerts.go", tasks.AlertLifeCycle},
 		{"../review/states.go", review.LifeCycle},
+		{"../notice/notice.go", notice.LifeCycle},
 	} {
 		t.Run(test.table.Name, func(t *testing.T) {
 			source, err := os.ReadFile(test.file)
