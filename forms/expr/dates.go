@@ -68,7 +68,7 @@ func parseClock(s string) (float64, bool) {
 	var total float64
 	for i, p := range parts {
 		f, ok := parseNumber(p)
-		if !ok || f < 0 || i == 0 && f > 24 || i > 0 && f >= 60 {
+		if !ok || f < 0 || i == 0 && f >= 24 || i > 0 && f >= 60 {
 			return 0, false
 		}
 		total += f * [...]float64{3600, 60, 1}[i]

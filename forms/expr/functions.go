@@ -158,7 +158,7 @@ func init() {
 
 		// repeats and lists
 		"position":       {0, 1, position, nil},
-		"last":           {0, 0, func(env *Env, _ []Value) (Value, error) { return Num(float64(env.size)), nil }, nil},
+		"last":           {0, 0, func(env *Env, _ []Value) (Value, error) { return Num(float64(max(env.size, 1))), nil }, nil},
 		"indexed-repeat": {3, -1, nil, indexedRepeat},
 		"instance":       {1, 1, instance, nil},
 		"current":        {0, 0, func(env *Env, _ []Value) (Value, error) { return Nodes([]Node{env.from()}), nil }, nil},
