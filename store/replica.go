@@ -245,7 +245,7 @@ func (r *Replica) start(ctx context.Context) error {
 			return fmt.Errorf("bring the data folder from schema %d to %d: %w", version, len(migrations), err)
 		}
 	}
-	if err := r.tidyBlobs(); err != nil {
+	if err := errors.Join(r.tidyBlobs(), r.tidyBackups()); err != nil {
 		return diskError("tidy the data folder", err)
 	}
 	var text, derived string
@@ -286,6 +286,9 @@ func (r *Replica) Close() error {
 	r.lock.release()
 	return err
 }
+
+// Dir is the data folder.
+func (r *Replica) Dir() string { return r.dir }
 
 // Identity says whose folder this is.
 func (r *Replica) Identity() Identity { return r.id }

@@ -76,8 +76,7 @@ func (r *Replica) commit(ctx context.Context, author, draft uuid.UUID, edits []E
 			}
 			seq = c.Seq
 			r.last = c.Clock
-			const journal = `INSERT INTO journal (seq, division, kind, content) VALUES ($1, $2, $3, $4)`
-			if _, err := tx.ExecContext(ctx, journal, int64(c.Seq), c.Division, string(c.Kind), r.keys.Seal(place("journal/content", r.id.Node, c.Seq), c.Raw)); err != nil {
+			if err := r.insertJournal(ctx, tx, &c); err != nil {
 				return err
 			}
 			if err := a.apply(&c); err != nil {
@@ -101,6 +100,12 @@ func (r *Replica) commit(ctx context.Context, author, draft uuid.UUID, edits []E
 	r.seq, r.last = max(r.seq, seq), max(r.last, last)
 	r.turn.Unlock()
 	return changes, r.reindex(ctx, touched)
+}
+
+func (r *Replica) insertJournal(ctx context.Context, tx *sql.Tx, c *Change) error {
+	const insert = `INSERT INTO journal (seq, division, kind, content) VALUES ($1, $2, $3, $4)`
+	_, err := tx.ExecContext(ctx, insert, int64(c.Seq), c.Division, string(c.Kind), r.keys.Seal(place("journal/content", r.id.Node, c.Seq), c.Raw))
+	return err
 }
 
 // change makes the change that an edit asks for.

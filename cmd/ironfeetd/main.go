@@ -44,6 +44,11 @@ type commands struct {
 	Verify    VerifyCmd    `cmd:"" help:"Verify an evidence package with nothing but the file and the county's public key."`
 	Status    StatusCmd    `cmd:"" help:"Say what a data folder holds and what is waiting."`
 	Doctor    DoctorCmd    `cmd:"" help:"Check every invariant of a data folder; rebuild its state on request."`
+
+	Backup      BackupCmd      `cmd:"" help:"Write everything that a data folder holds into one encrypted file."`
+	Restore     RestoreCmd     `cmd:"" help:"Make a data folder of a backup, as a new node."`
+	RecoveryKey RecoveryKeyCmd `cmd:"" help:"Make the key that opens backups when the machine is gone."`
+	Recover     RecoverCmd     `cmd:"" help:"Answer a machine whose PIN was forgotten."`
 }
 
 func main() {

@@ -28,25 +28,9 @@ func Look(ctx context.Context, w world.World, code string) (exchange.Invited, er
 // person's PIN, has them certified, and remembers the county. pin is asked for
 // each person; the keys never leave this folder.
 func Join(ctx context.Context, w world.World, dir, code string, pin func(exchange.Guest) (string, error)) (*Office, error) {
-	inv, err := trust.ParseCode(code)
+	inv, invited, pins, err := ask(ctx, w, code, pin)
 	if err != nil {
 		return nil, err
-	}
-	invited, err := link.Ask(ctx, w, inv)
-	if err != nil {
-		return nil, err
-	}
-	if len(invited.Scope) == 0 || len(invited.People) == 0 {
-		return nil, &trust.InvitationError{Why: trust.Mistyped}
-	}
-	pins := make([]string, len(invited.People))
-	for i, g := range invited.People { // all of them before anything is made
-		if pins[i], err = pin(g); err != nil {
-			return nil, err
-		}
-		if err := vault.CheckPIN(pins[i]); err != nil {
-			return nil, err
-		}
 	}
 	o := &Office{World: w, Dir: dir}
 	id := store.Identity{Node: invited.Node, Name: invited.Name, Division: commonScope(invited.Scope), Role: invited.Role}
@@ -58,6 +42,32 @@ func Join(ctx context.Context, w world.World, dir, code string, pin func(exchang
 		return nil, err
 	}
 	return o, nil
+}
+
+// ask shows an invitation to the county, and asks everybody invited for a PIN: all
+// of them before anything is made.
+func ask(ctx context.Context, w world.World, code string, pin func(exchange.Guest) (string, error)) (trust.Invitation, exchange.Invited, []string, error) {
+	inv, err := trust.ParseCode(code)
+	if err != nil {
+		return inv, exchange.Invited{}, nil, err
+	}
+	invited, err := link.Ask(ctx, w, inv)
+	if err != nil {
+		return inv, invited, nil, err
+	}
+	if len(invited.Scope) == 0 || len(invited.People) == 0 {
+		return inv, invited, nil, &trust.InvitationError{Why: trust.Mistyped}
+	}
+	pins := make([]string, len(invited.People))
+	for i, g := range invited.People {
+		if pins[i], err = pin(g); err != nil {
+			return inv, invited, nil, err
+		}
+		if err := vault.CheckPIN(pins[i]); err != nil {
+			return inv, invited, nil, err
+		}
+	}
+	return inv, invited, pins, nil
 }
 
 func (o *Office) enrol(ctx context.Context, inv trust.Invitation, invited exchange.Invited, pins []string) error {

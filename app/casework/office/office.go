@@ -85,22 +85,7 @@ func Found(ctx context.Context, w world.World, dir, name, division string) (*Off
 	if err := o.Keys.PutSecret(secretRoot, root.Seed()); err != nil {
 		return nil, err
 	}
-	recipient, err := o.recipient()
-	if err != nil {
-		return nil, err
-	}
-	now := w.Now()
-	cert, err := root.Certify(trust.Certificate{
-		Subject: o.Replica.Identity().Node, What: trust.ForNode, Name: name, Key: o.NodeKey.Public().(ed25519.PublicKey),
-		Recipient: recipient, Role: trust.County, Scope: []string{division}, From: now, Until: now.Add(validity),
-	})
-	if err != nil {
-		return nil, err
-	}
-	if err := o.trusting(ctx, root.Public(), cert.Raw, ""); err != nil {
-		return nil, err
-	}
-	if _, err := o.Replica.Write(ctx, o.Replica.Identity().Node, trust.CertificateEdit(cert, division)); err != nil {
+	if err := o.certifyItself(ctx); err != nil {
 		return nil, err
 	}
 	if err := o.Vault.AllowUnattended(o.Keys); err != nil {
@@ -128,14 +113,9 @@ func (o *Office) create(ctx context.Context, id store.Identity) error {
 	if o.Keys, err = o.Vault.First(); err != nil {
 		return err
 	}
-	seed := make([]byte, ed25519.SeedSize)
-	if _, err := io.ReadFull(o.World.Rand, seed); err != nil {
-		return fmt.Errorf("make the node's key: %w", err)
-	}
-	if err := o.Keys.PutSecret(secretNode, seed); err != nil {
+	if err := o.newNodeKey(); err != nil {
 		return err
 	}
-	o.NodeKey = ed25519.NewKeyFromSeed(seed)
 	// age draws from the process's own random source; nothing that follows from
 	// the set of changes depends on it.
 	identity, err := age.GenerateX25519Identity()
@@ -147,6 +127,19 @@ func (o *Office) create(ctx context.Context, id store.Identity) error {
 	}
 	o.Replica, err = store.Create(ctx, store.Options{World: o.World, Dir: o.Dir, Keys: o.Keys}, id)
 	return err
+}
+
+// newNodeKey makes the key that this node signs its bundles with.
+func (o *Office) newNodeKey() error {
+	seed := make([]byte, ed25519.SeedSize)
+	if _, err := io.ReadFull(o.World.Rand, seed); err != nil {
+		return fmt.Errorf("make the node's key: %w", err)
+	}
+	if err := o.Keys.PutSecret(secretNode, seed); err != nil {
+		return err
+	}
+	o.NodeKey = ed25519.NewKeyFromSeed(seed)
+	return nil
 }
 
 // recipient is where carriers for this node are sealed to.

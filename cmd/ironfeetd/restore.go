@@ -1,0 +1,113 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"filippo.io/age"
+
+	"ironfeet/app/casework/office"
+	"ironfeet/store"
+	"ironfeet/store/vault"
+	"ironfeet/store/world"
+	"ironfeet/sync/exchange"
+)
+
+// RestoreCmd makes a data folder of a backup.
+type RestoreCmd struct {
+	File       string `arg:"" type:"path" help:"The backup."`
+	Data       string `required:"" type:"path" help:"The new data folder; it must not be there yet, or be empty." placeholder:"DIR"`
+	Key        string `type:"path" help:"The recovery key's file." placeholder:"FILE" xor:"key" required:""`
+	County     string `type:"path" help:"The data folder of the county whose key opens the backup, for a tablet's or township's." placeholder:"DIR" xor:"key" required:""`
+	Invitation string `help:"For a tablet's or township's backup: an invitation from the county. PINs are read from standard input, one a line." placeholder:"CODE"`
+}
+
+// Help ends with an example that runs.
+func (RestoreCmd) Help() string {
+	return "The restored folder is a new node: the old machine may still be alive, and a log must not fork.\n\n" +
+		"  ironfeetd restore --key recovery.key --data county-2 county.backup"
+}
+
+func (c *RestoreCmd) Run(o *Output) error {
+	ctx, w := context.Background(), world.Real()
+	with, err := identities(ctx, c.Key, c.County)
+	if err != nil {
+		return err
+	}
+	f, err := os.Open(c.File)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &FileError{File: c.File, Why: "missing", Err: err}
+	}
+	if err != nil {
+		return &FileError{File: c.File, Why: "unreadable", Err: err}
+	}
+	defer f.Close()
+	var got store.Restored
+	if c.Invitation == "" {
+		got, err = office.RestoreCounty(ctx, w, c.Data, bufio.NewReader(f), with...)
+	} else {
+		pins := bufio.NewReader(io.LimitReader(os.Stdin, 4096))
+		got, err = office.RestoreInvited(ctx, w, c.Data, c.Invitation, bufio.NewReader(f), func(g exchange.Guest) (string, error) {
+			fmt.Fprintf(o.Err, "PIN for %s (at least 6 digits): ", g.Name)
+			line, err := pins.ReadString('\n')
+			if err != nil && line == "" {
+				return "", &FileError{File: "standard input", Why: "unreadable", Err: err}
+			}
+			return strings.TrimSpace(line), nil
+		}, with...)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(o.Out, "restored: %s (%s) as of %s, %d photos and files\n", got.Is.Name, got.Is.Role, got.At.Local().Format("2006-01-02 15:04"), got.Blobs)
+	fmt.Fprintf(o.Out, "node %s takes the place of node %s; %d changes that had not been sent are its own now\n", got.Is.Node, got.Was.Node, got.Rewritten)
+	if c.Invitation == "" {
+		fmt.Fprintln(o.Out, "the county's people need new PINs: ironfeetd person add")
+	}
+	return nil
+}
+
+// identities are those of a key file, or of a county's folder.
+func identities(ctx context.Context, key, county string) ([]age.Identity, error) {
+	if key != "" {
+		return readIdentities(key)
+	}
+	of, err := DataFlag{county}.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer of.Close()
+	return of.Identities()
+}
+
+// RecoverCmd answers a machine whose PIN was forgotten.
+type RecoverCmd struct {
+	Request string `arg:"" type:"path" help:"The request that the machine showed or wrote, a text file."`
+	Key     string `type:"path" help:"A recovery key's file." placeholder:"FILE" xor:"key" required:""`
+	Data    string `type:"path" help:"The county's data folder." placeholder:"DIR" xor:"key" required:""`
+}
+
+func (c *RecoverCmd) Run(o *Output) error {
+	ctx := context.Background()
+	with, err := identities(ctx, c.Key, c.Data)
+	if err != nil {
+		return err
+	}
+	request, err := readInput(c.Request, 64<<10)
+	if err != nil {
+		return err
+	}
+	answer, err := vault.AnswerRecovery(request, with...)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(o.Err, "give this text to the machine that asked; it opens for that machine alone")
+	_, err = o.Out.Write(answer)
+	return err
+}
