@@ -9,7 +9,7 @@ SERVER  := $(BUILD)/ironfeetd
 APP     := $(BUILD)/ironfeet
 FOLDERS := app assets cmd forms store sync
 
-.PHONY: demo test app serve bench clean
+.PHONY: demo test app serve bench simulate mutants clean
 
 demo: $(SERVER)
 	$(SERVER) demo
@@ -46,6 +46,15 @@ $(DATA)/done: | $(SERVER)
 
 serve: $(SERVER) $(DATA)/done
 	$(SERVER) serve --data $(DATA)/county --listen 127.0.0.1:8642
+
+# Lives of a county from seeds; a failing one says how to play it again. mutants
+# breaks the code in known ways and wants the simulation to notice each.
+SEEDS ?= 5000
+simulate:
+	CGO_ENABLED=0 $(GO) test -tags ci -timeout 0 -count 1 -v ./sync/simulate -run TestSeeds -seeds $(SEEDS)
+
+mutants:
+	CGO_ENABLED=0 $(GO) test -tags ci -timeout 0 -count 1 -v ./sync/simulate -run TestMutants -mutants
 
 bench:
 	CGO_ENABLED=0 $(GO) test -tags ci -run '^$$' -bench . -benchmem ./forms/... ./store/... ./sync/... ./app/...

@@ -355,6 +355,19 @@ func (r *Replica) MissingBlobs(ctx context.Context) ([]BlobRef, error) {
 	return r.refs(ctx, query)
 }
 
+// MissingBlob says whether an applied change names a blob that is not here, and its
+// size.
+func (r *Replica) MissingBlob(ctx context.Context, d Digest) (size int64, missing bool, err error) {
+	const query = `SELECT size FROM blobrefs WHERE digest = $1 AND digest NOT IN (SELECT digest FROM blobs WHERE digest = $1) LIMIT 1`
+	switch err := r.read.QueryRowContext(ctx, query, d[:]).Scan(&size); {
+	case errors.Is(err, sql.ErrNoRows):
+		return 0, false, nil
+	case err != nil:
+		return 0, false, fmt.Errorf("look for blob %s: %w", d, err)
+	}
+	return size, true, nil
+}
+
 // NamedBlobs returns the blobs that applied changes name and that are here, by
 // digest.
 func (r *Replica) NamedBlobs(ctx context.Context) ([]BlobRef, error) {

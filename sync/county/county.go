@@ -7,13 +7,16 @@
 package county
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -61,7 +64,7 @@ func New(o Options) (*Server, error) {
 	s.mux.HandleFunc("POST /v1/pull", s.signed(exchange.MaxSmall, s.pull))
 	s.mux.HandleFunc("POST /v1/photos", s.signed(exchange.MaxPush, s.photos))
 	s.mux.HandleFunc("GET /v1/photos/{digest}", s.signed(0, s.photo))
-	s.mux.HandleFunc("/v1/uploads/", s.signed(exchange.MaxPiece, s.upload))
+	s.mux.HandleFunc("/v1/uploads/", s.judged(exchange.MaxPiece, true, s.upload))
 	return s, nil
 }
 
@@ -98,6 +101,11 @@ type caller struct {
 // signed lets a request through if a node of this county made it. The header is
 // judged before a byte of the body is read.
 func (s *Server) signed(limit int64, handle func(http.ResponseWriter, *http.Request, *caller)) http.HandlerFunc {
+	return s.judged(limit, false, handle)
+}
+
+// judged is signed; partly: a body that breaks off is handed on as far as it came.
+func (s *Server) judged(limit int64, partly bool, handle func(http.ResponseWriter, *http.Request, *caller)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength > limit {
 			s.refuse(w, http.StatusRequestEntityTooLarge, "link.too_large")
@@ -132,16 +140,18 @@ func (s *Server) signed(limit int64, handle func(http.ResponseWriter, *http.Requ
 			return
 		}
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-		if err != nil {
-			var large *http.MaxBytesError
-			if errors.As(err, &large) {
-				s.refuse(w, http.StatusRequestEntityTooLarge, "link.too_large")
-				return
-			}
+		var large *http.MaxBytesError
+		switch {
+		case errors.As(err, &large):
+			s.refuse(w, http.StatusRequestEntityTooLarge, "link.too_large")
+			return
+		case err != nil && partly:
+			// What came before the line broke is kept: the photo's own digest is checked
+			// when it is whole.
+		case err != nil:
 			s.refuse(w, http.StatusBadRequest, "link.cut")
 			return
-		}
-		if !signed.Holds(body) {
+		case !signed.Holds(body):
 			s.refuse(w, http.StatusUnauthorized, "link.unknown")
 			return
 		}
@@ -169,8 +179,15 @@ func (s *Server) broken(w http.ResponseWriter, err error) {
 	s.refuse(w, http.StatusInternalServerError, code)
 }
 
+// bare leaves out of an answer what no node of ours reads: on a bad link every
+// byte is waited for.
+func bare(w http.ResponseWriter, status int) {
+	w.Header()["Date"], w.Header()["Content-Type"] = nil, nil
+	w.WriteHeader(status)
+}
+
 func (s *Server) answer(w http.ResponseWriter, v any) {
-	w.Header().Set("Content-Type", exchange.MediaType)
+	bare(w, http.StatusOK)
 	_, _ = w.Write(exchange.Encode(v)) // the caller has gone: it will ask again
 }
 
@@ -207,7 +224,7 @@ func (s *Server) push(w http.ResponseWriter, r *http.Request, c *caller) {
 		said.Last = tip.Last
 		out.Outcomes = append(out.Outcomes, said)
 	}
-	for node := range nodes {
+	for _, node := range byID(nodes) {
 		receipt, err := s.receipt(ctx, node, nil)
 		if err != nil {
 			s.broken(w, err)
@@ -231,7 +248,7 @@ func (s *Server) receipt(ctx context.Context, node uuid.UUID, blobs []store.Dige
 
 func (s *Server) pull(w http.ResponseWriter, r *http.Request, c *caller) {
 	var in exchange.Pull
-	if err := exchange.Decode(c.body, &in); err != nil || len(in.Nodes) > exchange.MaxBundles {
+	if err := exchange.Decode(c.body, &in); err != nil {
 		s.refuse(w, http.StatusBadRequest, "link.malformed")
 		return
 	}
@@ -245,14 +262,20 @@ func (s *Server) pull(w http.ResponseWriter, r *http.Request, c *caller) {
 		s.broken(w, err)
 		return
 	}
+	if len(list) == 0 { // the usual case, as cheap as it can be
+		bare(w, http.StatusNoContent)
+		return
+	}
 	out := exchange.Pulled{Cursor: in.Since, More: len(list) == exchange.MaxBundles}
-	bytes := 0
+	size := 0
+	nodes := map[uuid.UUID]bool{}
 	for _, b := range list {
-		if bytes > exchange.PageBytes {
+		if size > exchange.PageBytes {
 			out.More = true
 			break
 		}
 		out.Cursor = b.Pos
+		nodes[b.Node] = true
 		if b.Node == c.Node {
 			continue
 		}
@@ -261,20 +284,29 @@ func (s *Server) pull(w http.ResponseWriter, r *http.Request, c *caller) {
 			b = bundle.Withhold(b)
 		}
 		raw := bundle.Encode(b)
-		bytes += len(raw)
+		size += len(raw)
 		out.Bundles = append(out.Bundles, raw)
 	}
-	for _, node := range append([]uuid.UUID{c.Node}, in.Nodes...) {
+	// A tablet needs the county's word for its own work; a township also carries it to
+	// tablets that come by no network.
+	for _, node := range byID(nodes) {
+		if node != c.Node && c.certificate.Role == trust.Worker {
+			continue
+		}
 		receipt, err := s.receipt(ctx, node, nil)
 		if err != nil {
 			s.broken(w, err)
 			return
 		}
-		if receipt != nil && !out.More && (len(in.Nodes) > 0 || len(out.Bundles) > 0) {
+		if receipt != nil {
 			out.Receipts = append(out.Receipts, receipt)
 		}
 	}
 	s.answer(w, out)
+}
+
+func byID(nodes map[uuid.UUID]bool) []uuid.UUID {
+	return slices.SortedFunc(maps.Keys(nodes), func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
 }
 
 // Listen is how long a connection may take: a slow one is cut, and resumes.

@@ -22,22 +22,9 @@ func (s *Server) photos(w http.ResponseWriter, r *http.Request, c *caller) {
 		return
 	}
 	ctx := r.Context()
-	missing, err := s.o.Replica.MissingBlobs(ctx)
-	if err != nil {
-		s.broken(w, err)
-		return
-	}
-	wanted := map[store.Digest]bool{}
-	for _, b := range missing {
-		wanted[b.Digest] = true
-	}
 	var out exchange.PhotosKnown
 	var held []store.Digest
 	for _, d := range in.Digests {
-		if wanted[d] {
-			out.Wanted = append(out.Wanted, d)
-			continue
-		}
 		here, err := s.o.Replica.HasBlob(ctx, d)
 		if err != nil {
 			s.broken(w, err)
@@ -45,9 +32,19 @@ func (s *Server) photos(w http.ResponseWriter, r *http.Request, c *caller) {
 		}
 		if here {
 			held = append(held, d)
+			continue
+		}
+		_, missing, err := s.o.Replica.MissingBlob(ctx, d)
+		if err != nil {
+			s.broken(w, err)
+			return
+		}
+		if missing {
+			out.Wanted = append(out.Wanted, d)
 		}
 	}
 	if len(held) > 0 {
+		var err error
 		if out.Receipt, err = s.receipt(ctx, c.Node, held); err != nil {
 			s.broken(w, err)
 			return
@@ -106,9 +103,6 @@ func (s *Server) photo(w http.ResponseWriter, r *http.Request, c *caller) {
 // wants says whether a photo may be uploaded: a visit here names it, with this
 // size, and it is not here yet.
 func (s *Server) wants(ctx context.Context, d store.Digest, size int64) (bool, error) {
-	missing, err := s.o.Replica.MissingBlobs(ctx)
-	if err != nil {
-		return false, err
-	}
-	return slices.Contains(missing, store.BlobRef{Digest: d, Size: size}), nil
+	named, missing, err := s.o.Replica.MissingBlob(ctx, d)
+	return missing && named == size, err
 }

@@ -32,10 +32,12 @@ type uploads struct {
 	disk    world.Disk
 	replica *store.Replica
 	wants   func(context.Context, store.Digest, int64) (bool, error)
+
+	overhead int64 // of sealing one piece
 }
 
 func (s *Server) newUploads(dir string) (http.Handler, error) {
-	u := &uploads{dir: dir, disk: s.o.World.Disk, replica: s.o.Replica, wants: s.wants}
+	u := &uploads{dir: dir, disk: s.o.World.Disk, replica: s.o.Replica, wants: s.wants, overhead: int64(len(s.o.Replica.Seal("", nil)))}
 	if err := u.disk.MkdirAll(dir); err != nil {
 		return nil, fmt.Errorf("make room for photos: %w", err)
 	}
@@ -55,7 +57,12 @@ func (s *Server) newUploads(dir string) (http.Handler, error) {
 // upload hands a signed request to tusd. The body was read whole, since its digest
 // is signed; a piece is small.
 func (s *Server) upload(w http.ResponseWriter, r *http.Request, c *caller) {
-	r.Body = io.NopCloser(bytes.NewReader(c.body))
+	if len(c.body) == 0 && r.ContentLength > 0 {
+		s.refuse(w, http.StatusBadRequest, "link.cut")
+		return
+	}
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(c.body)), int64(len(c.body))
+	w.Header()["Date"] = nil
 	s.uploads.ServeHTTP(w, r)
 }
 
@@ -65,8 +72,7 @@ var (
 	errDigest    = handler.NewError("link.photo_altered", "the photo is not what its name says", http.StatusUnprocessableEntity)
 )
 
-// NewUpload begins the upload of one photo; its digest is in the metadata. The same
-// photo begun twice goes on where it was.
+// NewUpload begins the upload of one photo; its digest is in the metadata.
 func (u *uploads) NewUpload(ctx context.Context, info handler.FileInfo) (handler.Upload, error) {
 	d, err := store.ParseDigest(info.MetaData["digest"])
 	if err != nil {
@@ -79,11 +85,9 @@ func (u *uploads) NewUpload(ctx context.Context, info handler.FileInfo) (handler
 	if !wanted {
 		return nil, errNotWanted
 	}
+	// Who begins anew has forgotten how far it was.
 	p := &pieces{uploads: u, digest: d, size: info.Size}
-	if err := u.disk.MkdirAll(p.folder()); err != nil {
-		return nil, err
-	}
-	return p, u.disk.SyncDir(u.dir)
+	return p, p.clear()
 }
 
 // GetUpload finds an upload by the photo's digest in hexadecimal.
@@ -92,21 +96,14 @@ func (u *uploads) GetUpload(ctx context.Context, id string) (handler.Upload, err
 	if err != nil {
 		return nil, handler.ErrNotFound
 	}
-	missing, err := u.replica.MissingBlobs(ctx)
+	size, missing, err := u.replica.MissingBlob(ctx, d)
 	if err != nil {
 		return nil, err
 	}
-	for _, b := range missing {
-		if b.Digest != d {
-			continue
-		}
-		p := &pieces{uploads: u, digest: d, size: b.Size}
-		if _, err := u.disk.Stat(p.folder()); err != nil {
-			return nil, handler.ErrNotFound
-		}
-		return p, nil
+	if !missing {
+		return nil, handler.ErrNotFound
 	}
-	return nil, handler.ErrNotFound
+	return &pieces{uploads: u, digest: d, size: size}, nil
 }
 
 // pieces are one photo as far as it has come.
@@ -114,6 +111,7 @@ type pieces struct {
 	*uploads
 	digest store.Digest
 	size   int64
+	whole  []byte // of a photo that came in one piece
 }
 
 func (p *pieces) folder() string { return filepath.Join(p.dir, p.digest.String()) }
@@ -161,19 +159,51 @@ func (p *pieces) content() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// GetInfo says how far the photo has come.
-func (p *pieces) GetInfo(context.Context) (handler.FileInfo, error) {
-	have, err := p.content()
-	if err != nil {
-		return handler.FileInfo{}, err
+// offset is how far the photo has come, by the sizes of its pieces.
+func (p *pieces) offset() (offset int64, err error) {
+	for offset < p.size {
+		info, err := p.disk.Stat(p.name(offset))
+		if errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		if err != nil {
+			return 0, err
+		}
+		if info.Size() <= p.overhead {
+			break
+		}
+		offset += info.Size() - p.overhead
 	}
-	return handler.FileInfo{ID: p.digest.String(), Size: p.size, Offset: int64(len(have)), MetaData: handler.MetaData{"digest": p.digest.String()}}, nil
+	return offset, nil
 }
 
-// WriteChunk keeps a piece: sealed, synced and renamed before it is acknowledged.
+// GetInfo says how far the photo has come.
+func (p *pieces) GetInfo(context.Context) (handler.FileInfo, error) {
+	offset := int64(len(p.whole))
+	if p.whole == nil {
+		var err error
+		if offset, err = p.offset(); err != nil {
+			return handler.FileInfo{}, err
+		}
+	}
+	return handler.FileInfo{ID: p.digest.String(), Size: p.size, Offset: offset, MetaData: handler.MetaData{"digest": p.digest.String()}}, nil
+}
+
+// WriteChunk keeps a piece: sealed, synced and renamed before it is acknowledged. A
+// photo that comes in one piece goes straight to its place.
 func (p *pieces) WriteChunk(_ context.Context, offset int64, src io.Reader) (int64, error) {
 	piece, err := io.ReadAll(io.LimitReader(src, exchange.MaxPiece+1))
 	if len(piece) == 0 || err != nil {
+		return 0, err
+	}
+	if offset == 0 && int64(len(piece)) == p.size {
+		p.whole = piece
+		return p.size, nil
+	}
+	if err := p.disk.MkdirAll(p.folder()); err != nil {
+		return 0, err
+	}
+	if err := p.disk.SyncDir(p.dir); err != nil {
 		return 0, err
 	}
 	if err := world.WriteFile(p.disk, p.name(offset), p.replica.Seal(p.place(offset), piece)); err != nil {
@@ -185,7 +215,10 @@ func (p *pieces) WriteChunk(_ context.Context, offset int64, src io.Reader) (int
 // FinishUpload checks the photo against its name and gives it to the replica. One
 // that is not what its name says is thrown away, to be sent again.
 func (p *pieces) FinishUpload(ctx context.Context) error {
-	whole, err := p.content()
+	whole, err := p.whole, error(nil)
+	if whole == nil {
+		whole, err = p.content()
+	}
 	if err != nil {
 		return err
 	}
@@ -200,6 +233,9 @@ func (p *pieces) FinishUpload(ctx context.Context) error {
 
 func (p *pieces) clear() error {
 	names, err := p.disk.List(p.folder())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,6 @@
 package exchange
 
 import (
-	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
@@ -37,9 +36,10 @@ import (
 // Limits of requests and answers (invariant 10).
 const (
 	MaxSmall = 64 << 10 // a request that carries no bundle
-	MaxPush  = 20 << 20 // bundles of one push
+	MaxPush  = 17 << 20 // bundles of one push: one of the largest
 	MaxPull  = 40 << 20 // an answer to a pull
-	MaxPiece = 64 << 10 // a piece of a photo
+	MaxPiece = 1 << 20  // a piece of a photo on a good link
+	BadPiece = 64 << 10 // and on a bad one: what breaks costs no more
 	MaxPhoto = 20 << 20
 
 	MaxBundles = 256     // in one push or pull
@@ -112,10 +112,10 @@ type Outcome struct {
 	Last   uint64 `cbor:"3,keyasint"`           // what the county has of that node
 }
 
-// Pull asks for what has come since a cursor.
+// Pull asks for what has come since a cursor. Where nothing has, the answer is 204
+// without a body.
 type Pull struct {
-	Since uint64      `cbor:"1,keyasint"`
-	Nodes []uuid.UUID `cbor:"2,keyasint,omitempty"` // nodes for which receipts are wanted too
+	Since uint64 `cbor:"1,keyasint"`
 }
 
 // Pulled answers Pull.
@@ -142,20 +142,26 @@ type Fault struct {
 	Code string `cbor:"1,keyasint"`
 }
 
-// A request's signature: COSE over this, in the header Authorization.
-type request struct {
-	Method string    `cbor:"1,keyasint"`
-	Path   string    `cbor:"2,keyasint"`
-	Body   cose.Hash `cbor:"3,keyasint"`
-	Time   int64     `cbor:"4,keyasint"` // Unix milliseconds of the sender
-	Nonce  []byte    `cbor:"5,keyasint"`
-	Node   uuid.UUID `cbor:"6,keyasint"`
+// What a request's proof says of itself; what it is about, see about, travels as
+// the request.
+type claim struct {
+	_     struct{} `cbor:",toarray"`
+	Node  uuid.UUID
+	Time  int64 // Unix milliseconds of the sender
+	Nonce []byte
+	Body  cose.Hash
+}
+
+// about is what a request's proof is about, as its external_aad: changing any of it
+// makes the proof worthless.
+func about(method, path string) []byte {
+	return cose.Encode([]string{string(cose.Request), method, path})
 }
 
 const (
 	scheme    = "Ironfeet "
-	nonceSize = 16
-	maxHeader = 4 << 10
+	nonceSize = 8
+	maxHeader = 1 << 10
 
 	// Window is how far a request's time may be from the server's. A tablet's clock
 	// may be wrong by days: the server answers its own time, and the client asks
@@ -169,8 +175,8 @@ func Sign(key ed25519.PrivateKey, node uuid.UUID, method, path string, body []by
 	if _, err := io.ReadFull(random, nonce); err != nil {
 		return "", fmt.Errorf("sign a request: %w", err)
 	}
-	raw, err := cose.Sign(key, cose.KeyID(key.Public().(ed25519.PublicKey)), cose.Request, cose.Encode(request{
-		Method: method, Path: path, Body: cose.HashOf(sha256.Sum256(body)), Time: at.UnixMilli(), Nonce: nonce, Node: node,
+	raw, err := cose.Prove(key, about(method, path), cose.Encode(claim{
+		Node: node, Time: at.UnixMilli(), Nonce: nonce, Body: cose.HashOf(sha256.Sum256(body)),
 	}))
 	if err != nil {
 		return "", fmt.Errorf("sign a request: %w", err)
@@ -181,10 +187,10 @@ func Sign(key ed25519.PrivateKey, node uuid.UUID, method, path string, body []by
 // A Signed request is one whose header could be read; nothing of it is believed
 // before Verify.
 type Signed struct {
-	Node    uuid.UUID
-	KID     []byte
-	message *cose.Message
-	request request
+	Node  uuid.UUID
+	KID   []byte
+	proof *cose.Proof
+	claim claim
 }
 
 // Reasons why a request is refused. None says more to a stranger than that.
@@ -204,29 +210,29 @@ func ParseHeader(header string) (*Signed, error) {
 	if err != nil {
 		return nil, ErrUnsigned
 	}
-	m, err := cose.Parse(raw)
-	if err != nil || m.Type != cose.Request {
+	p, err := cose.ParseProof(raw)
+	if err != nil {
 		return nil, ErrUnsigned
 	}
-	s := &Signed{KID: m.KID, message: m}
-	if cose.Decode(m.Payload, &s.request) != nil || len(s.request.Nonce) != nonceSize {
+	s := &Signed{KID: p.KID, proof: p}
+	if cose.Decode(p.Payload, &s.claim) != nil || len(s.claim.Nonce) != nonceSize {
 		return nil, ErrUnsigned
 	}
-	s.Node = s.request.Node
+	s.Node = s.claim.Node
 	return s, nil
 }
 
-// Verify checks the signature and that the header belongs to this method and path
-// at this time; the body is checked by Holds, after it was read.
+// Verify says whether the owner of the key made a request of this method and path
+// now and for the first time. It needs no byte of the body; Holds checks that.
 func (s *Signed) Verify(pub ed25519.PublicKey, method, path string, now time.Time, seen *Nonces) error {
-	if s.message.Verify(pub) != nil || s.request.Method != method || s.request.Path != path {
+	if s.proof.Verify(pub, about(method, path)) != nil {
 		return ErrUnsigned
 	}
-	at := time.UnixMilli(s.request.Time)
+	at := time.UnixMilli(s.claim.Time)
 	if at.Before(now.Add(-Window)) || at.After(now.Add(Window)) {
 		return ErrStale
 	}
-	if !seen.first(s.Node, s.request.Nonce, now) {
+	if !seen.first(s.Node, s.claim.Nonce, now) {
 		return ErrReplayed
 	}
 	return nil
@@ -235,8 +241,8 @@ func (s *Signed) Verify(pub ed25519.PublicKey, method, path string, now time.Tim
 // Holds says whether this is the body that was signed.
 func (s *Signed) Holds(body []byte) bool {
 	sum := sha256.Sum256(body)
-	want, err := s.request.Body.Digest()
-	return err == nil && bytes.Equal(want[:], sum[:])
+	want, err := s.claim.Body.Digest()
+	return err == nil && want == sum
 }
 
 // Nonces remembers the requests of the last two windows.

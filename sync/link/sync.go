@@ -76,6 +76,7 @@ type state struct {
 	Have   map[uuid.UUID]uint64 `json:"have,omitempty"`    // what the county has of each node
 	Told   map[uuid.UUID]uint64 `json:"told,omitempty"`    // what it keeps beyond that and cannot use, or set aside
 	Photos []store.Digest       `json:"photos,omitempty"`  // photos the county signed for
+	Begun  *store.Digest        `json:"begun,omitempty"`   // the photo that was being sent
 }
 
 const settingState = "link.state"
@@ -197,7 +198,7 @@ func (c *Client) call(ctx context.Context, a ask) (*reply, error) {
 // talk sends CBOR and reads CBOR.
 func (c *Client) talk(ctx context.Context, path string, in, out any, limit int64) error {
 	r, err := c.call(ctx, ask{method: http.MethodPost, path: path, body: exchange.Encode(in), limit: limit})
-	if err != nil {
+	if err != nil || r.status == http.StatusNoContent { // nothing new
 		return err
 	}
 	if r.status != http.StatusOK {
@@ -282,19 +283,9 @@ func (c *Client) pushRun(ctx context.Context, node uuid.UUID, report *Report) er
 // pull fetches what is new since the cursor, page by page. The cursor moves only
 // after a page is durable here.
 func (c *Client) pull(ctx context.Context, say func(Event), report *Report) error {
-	tips, err := c.Replica.Tips(ctx)
-	if err != nil {
-		return err
-	}
-	var nodes []uuid.UUID
-	for _, t := range tips {
-		if t.Node != c.NodeID && len(nodes) < exchange.MaxBundles {
-			nodes = append(nodes, t.Node)
-		}
-	}
 	for {
 		var out exchange.Pulled
-		if err := c.talk(ctx, "/v1/pull", exchange.Pull{Since: c.state.Cursor, Nodes: nodes}, &out, exchange.MaxPull); err != nil {
+		if err := c.talk(ctx, "/v1/pull", exchange.Pull{Since: c.state.Cursor}, &out, exchange.MaxPull); err != nil {
 			return err
 		}
 		outcomes, err := c.Merger.Take(ctx, out.Bundles...)
@@ -317,12 +308,15 @@ func (c *Client) pull(ctx context.Context, say func(Event), report *Report) erro
 			return err
 		}
 		moved := out.Cursor > c.state.Cursor
-		c.state.Cursor = max(c.state.Cursor, out.Cursor)
+		if !moved {
+			return nil
+		}
+		c.state.Cursor = out.Cursor
 		if err := c.save(ctx); err != nil {
 			return err
 		}
 		say(Event{"pull", int64(report.BundlesDown), 0})
-		if !out.More || !moved {
+		if !out.More {
 			return nil
 		}
 	}
@@ -401,8 +395,8 @@ func (c *Client) knownPhotos(ctx context.Context, digests []store.Digest) (excha
 
 var tus = map[string]string{"Tus-Resumable": "1.0.0"}
 
-// upload brings one photo by tus 1.0: it asks how far the server has it and sends
-// the rest in pieces, each a request of its own.
+// upload brings one photo by tus 1.0: as a whole where the link is good, and where
+// it broke from the byte on that the server has.
 func (c *Client) upload(ctx context.Context, d store.Digest, size int64, say func(int64)) error {
 	rd, _, err := c.Replica.OpenBlob(ctx, d)
 	if err != nil {
@@ -414,46 +408,26 @@ func (c *Client) upload(ctx context.Context, d store.Digest, size int64, say fun
 		return err
 	}
 	path := "/v1/uploads/" + d.String()
-	offset, err := c.offset(ctx, path)
-	if err != nil {
-		return err
-	}
-	if offset < 0 {
-		header := map[string]string{
-			"Tus-Resumable": "1.0.0", "Upload-Length": strconv.FormatInt(size, 10),
-			"Upload-Metadata": "digest " + base64.StdEncoding.EncodeToString([]byte(d.String())),
-		}
-		r, err := c.call(ctx, ask{method: http.MethodPost, path: "/v1/uploads/", header: header, limit: exchange.MaxSmall})
-		if err != nil {
+	offset := int64(-1)
+	if c.state.Begun != nil && *c.state.Begun == d {
+		if offset, err = c.offset(ctx, path); err != nil {
 			return err
 		}
-		if r.status != http.StatusCreated {
-			return &ServerError{r.status, fault(r.body)}
+	} else {
+		c.state.Begun = &d
+		if err := c.save(ctx); err != nil {
+			return err
 		}
-		offset = 0
 	}
 	idle := 0
-	for offset < int64(len(whole)) {
-		say(offset)
-		piece := whole[offset:min(offset+exchange.MaxPiece, int64(len(whole)))]
-		header := map[string]string{
-			"Tus-Resumable": "1.0.0", "Upload-Offset": strconv.FormatInt(offset, 10), "Content-Type": "application/offset+octet-stream",
-		}
-		r, err := c.call(ctx, ask{method: http.MethodPatch, path: path, body: piece, header: header, limit: exchange.MaxSmall})
+	for first := offset < 0; first || offset < int64(len(whole)); first = false {
+		say(max(offset, 0))
+		next, err := c.piece(ctx, path, d, whole, offset)
 		if err != nil {
 			return err
 		}
-		next, ok := number(r.header, "Upload-Offset")
-		if r.status == http.StatusConflict || r.status == http.StatusNotFound || r.status < 300 && !ok {
-			// A piece whose answer was lost is there already: ask how far it is.
-			if next, err = c.offset(ctx, path); err != nil {
-				return err
-			}
-			if next < 0 {
-				return nil // it is whole and was taken in
-			}
-		} else if r.status >= 300 {
-			return &ServerError{r.status, fault(r.body)}
+		if next < 0 {
+			return nil // it is whole and was taken in
 		}
 		if next <= offset {
 			if idle++; idle == patience {
@@ -466,6 +440,49 @@ func (c *Client) upload(ctx context.Context, d store.Digest, size int64, say fun
 	}
 	return nil
 }
+
+// piece sends the next piece of a photo, or begins it, and says how far the server
+// has it then; -1: the server knows nothing of it, or has it whole.
+func (c *Client) piece(ctx context.Context, path string, d store.Digest, whole []byte, offset int64) (int64, error) {
+	at := max(offset, 0)
+	a := ask{method: http.MethodPatch, path: path, limit: exchange.MaxSmall, once: true, header: map[string]string{
+		"Tus-Resumable": "1.0.0", "Upload-Offset": strconv.FormatInt(at, 10), "Content-Type": "application/offset+octet-stream",
+	}}
+	if offset < 0 {
+		a.method, a.path = http.MethodPost, "/v1/uploads/"
+		delete(a.header, "Upload-Offset")
+		a.header["Upload-Length"] = strconv.Itoa(len(whole))
+		a.header["Upload-Metadata"] = "digest " + base64.StdEncoding.EncodeToString([]byte(d.String()))
+	}
+	a.body = whole[at:min(at+c.wire.piece, int64(len(whole)))]
+	began := c.World.Now()
+	r, err := c.call(ctx, a)
+	if err != nil {
+		if ctx.Err() != nil {
+			return 0, err
+		}
+		// The line broke. How far the server has it, and from now on in small pieces.
+		c.wire.piece = exchange.BadPiece
+		return c.offset(ctx, path)
+	}
+	if took := c.World.Now().Sub(began); took > slow {
+		c.wire.piece = exchange.BadPiece
+	} else if took < slow/8 {
+		c.wire.piece = min(2*c.wire.piece, exchange.MaxPiece)
+	}
+	next, ok := number(r.header, "Upload-Offset")
+	switch {
+	case r.status == http.StatusConflict && fault(r.body) == "", r.status == http.StatusNotFound, r.status == http.StatusLocked, r.status < 300 && !ok:
+		// A piece whose answer was lost is there already: ask how far it is.
+		return c.offset(ctx, path)
+	case r.status >= 300:
+		return 0, &ServerError{r.status, fault(r.body)}
+	}
+	return next, nil
+}
+
+// slow is how long a piece may take before smaller ones are sent.
+const slow = 4 * time.Second
 
 // offset is how far the server has a photo, -1 when it knows of none.
 func (c *Client) offset(ctx context.Context, path string) (int64, error) {
@@ -489,10 +506,29 @@ func (c *Client) fetchPhotos(ctx context.Context, say func(Event), report *Repor
 		return nil
 	}
 	missing, err := c.Replica.MissingBlobs(ctx)
-	if err != nil {
+	if err != nil || len(missing) == 0 {
 		return err
 	}
+	// One question for all: those that the county has not either are not asked for
+	// one by one.
+	signed := len(c.state.Photos)
+	for part := range slices.Chunk(missing, trust.MaxReceiptBlobs) {
+		var digests []store.Digest
+		for _, b := range part {
+			digests = append(digests, b.Digest)
+		}
+		if _, err := c.knownPhotos(ctx, digests); err != nil {
+			return err
+		}
+	}
+	there := map[store.Digest]bool{}
+	for _, d := range c.state.Photos[signed:] {
+		there[d] = true
+	}
 	for i, b := range missing {
+		if !there[b.Digest] {
+			continue
+		}
 		say(Event{"fetch", int64(i), int64(len(missing))})
 		got, err := c.fetch(ctx, b)
 		if err != nil {
@@ -500,7 +536,6 @@ func (c *Client) fetchPhotos(ctx context.Context, say func(Event), report *Repor
 		}
 		if got {
 			report.PhotosDown++
-			c.state.Photos = append(c.state.Photos, b.Digest)
 		}
 	}
 	return c.save(ctx)

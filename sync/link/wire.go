@@ -20,7 +20,7 @@ import (
 
 // stall is how long a connection may be silent before it is given up: a village
 // mast may hold a dead connection open for many minutes.
-const stall = 30 * time.Second
+const stall = 12 * time.Second
 
 // patience is how often a request is repeated without any progress between.
 const patience = 8
@@ -101,6 +101,7 @@ type wire struct {
 	up      atomic.Int64
 	down    atomic.Int64
 	resumed int
+	piece   int64 // of a photo, by how the link has been
 	wait    func(ctx context.Context, d time.Duration) error
 }
 
@@ -109,7 +110,7 @@ func newWire(w world.World, server string) (*wire, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &wire{world: w, base: b, wait: pause}
+	x := &wire{world: w, base: b, piece: 4 * exchange.BadPiece, wait: pause}
 	dial := w.Dial
 	if dial == nil {
 		dial = (&net.Dialer{}).DialContext
@@ -123,7 +124,7 @@ func newWire(w world.World, server string) (*wire, error) {
 				}
 				return x.watch(c), nil
 			},
-			MaxIdleConns: 2, IdleConnTimeout: 20 * time.Second, ResponseHeaderTimeout: 2 * time.Minute, TLSHandshakeTimeout: stall,
+			DisableCompression: true, MaxIdleConns: 2, IdleConnTimeout: 20 * time.Second, ResponseHeaderTimeout: 2 * time.Minute, TLSHandshakeTimeout: stall,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -182,6 +183,7 @@ type ask struct {
 	header       map[string]string
 	limit        int64 // of the answer
 	sign         func(a *ask) (string, error)
+	once         bool // a broken line is the caller's to mend
 }
 
 // A reply is an answer with its body read.
@@ -210,6 +212,9 @@ func (x *wire) do(ctx context.Context, a ask) (*reply, error) {
 		}
 		if last = err; err == nil {
 			last = &ServerError{r.status, fault(r.body)}
+		} else if a.once {
+			x.resumed++
+			return nil, err
 		}
 	}
 	var refused *ServerError
@@ -227,7 +232,7 @@ func (x *wire) once(ctx context.Context, a ask) (*reply, error) {
 	if len(a.body) == 0 {
 		req.Body = http.NoBody
 	}
-	req.Header.Set("Content-Type", exchange.MediaType)
+	req.Header["User-Agent"] = nil // every byte is waited for
 	for k, v := range a.header {
 		req.Header.Set(k, v)
 	}

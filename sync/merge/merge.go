@@ -185,7 +185,7 @@ func (s *sitting) take(ctx context.Context, raw []byte, held *store.Held) (Outco
 	if err != nil {
 		return o, err
 	}
-	filling := false
+	own, filling := b.Node == s.replica.Identity().Node, false
 	if b.First <= tip.Last {
 		if err := s.flush(ctx); err != nil { // the one before it may be in the batch
 			return o, err
@@ -201,9 +201,16 @@ func (s *sitting) take(ctx context.Context, raw []byte, held *store.Held) (Outco
 		case there != nil && there.Digest == b.Digest:
 			// The body comes later than its head: scope grew, or the county accepted it.
 			filling = true
-		case b.Node == s.replica.Identity().Node: // a node never drops its own work (invariant 1)
-			return s.hold(ctx, o, raw, held, &CloneError{Node: b.Node, First: b.First, Last: b.Last})
-		case chosen && accepted == b.Digest:
+		case chosen && accepted == b.Digest && !own: // a node never drops its own work (invariant 1)
+			// The branch that the county chose takes this place if it begins where
+			// the log is; otherwise the place where the histories part comes first.
+			before, err := s.endingAt(ctx, b.Node, b.First-1)
+			if err != nil {
+				return o, err
+			}
+			if before != b.Prev {
+				return s.hold(ctx, o, raw, held, &ForkError{Node: b.Node, First: b.First, Last: b.Last, Ours: before, Theirs: b.Prev})
+			}
 			if err := s.withdraw(ctx, b.Node, b.First-1); err != nil {
 				return o, err
 			}
@@ -218,7 +225,6 @@ func (s *sitting) take(ctx context.Context, raw []byte, held *store.Held) (Outco
 			return o, err
 		}
 	}
-	own := b.Node == s.replica.Identity().Node
 	switch {
 	case filling:
 	case b.First != tip.Last+1:
@@ -380,6 +386,16 @@ func (s *sitting) at(ctx context.Context, node uuid.UUID, first uint64) (*store.
 		return nil, err
 	}
 	return &list[0], nil
+}
+
+// endingAt returns the digest of the bundle of a node that ends with a sequence
+// number, zero if there is none.
+func (s *sitting) endingAt(ctx context.Context, node uuid.UUID, last uint64) (store.Digest, error) {
+	list, err := s.replica.Bundles(ctx, store.BundleQuery{Node: &node, FromSeq: last, Limit: 1})
+	if err != nil || len(list) == 0 || list[0].Last != last {
+		return store.Digest{}, err
+	}
+	return list[0].Digest, nil
 }
 
 // hold keeps a bundle with its reason.

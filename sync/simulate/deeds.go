@@ -288,8 +288,12 @@ func (r *run) may(n *node, b store.Bundle) bool {
 
 // rumour carries some bundles from one node to another, out of order and twice.
 func (r *run) rumour() {
-	from, to := r.nodes[r.random.IntN(len(r.nodes))], r.nodes[r.random.IntN(len(r.nodes))]
-	raws := r.raws(from, to)
+	var from, to *node
+	var raws [][]byte
+	for try := 0; try < 6 && len(raws) == 0; try++ {
+		from, to = r.nodes[r.random.IntN(len(r.nodes))], r.nodes[r.random.IntN(len(r.nodes))]
+		raws = r.raws(from, to)
+	}
 	r.random.Shuffle(len(raws), func(i, j int) { raws[i], raws[j] = raws[j], raws[i] })
 	raws = raws[:min(len(raws), 1+r.random.IntN(8))]
 	if len(raws) > 0 && r.random.IntN(2) == 0 {
@@ -319,11 +323,17 @@ func tell(outcomes []merge.Outcome) string {
 	return strings.Join(said, ", ")
 }
 
-// raws are the bundles that one node would give another.
+// raws are the bundles that one node would give another, as far as that has not
+// got them.
 func (r *run) raws(from, to *node) (raws [][]byte) {
 	list, err := from.replica.Bundles(r.ctx, store.BundleQuery{})
 	r.ok(from, "read the log", err)
 	for _, b := range list {
+		tip, err := to.replica.Tip(r.ctx, b.Node)
+		r.ok(to, "read the tip", err)
+		if b.Last <= tip.Last {
+			continue
+		}
 		if !r.may(to, b) {
 			b = bundle.Withhold(b)
 		}

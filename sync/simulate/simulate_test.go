@@ -15,6 +15,7 @@ import (
 var (
 	seeds = flag.Int("seeds", 300, "how many lives to play")
 	first = flag.Uint64("first", 1, "the first seed")
+	most  = flag.Int64("failures", 3, "stop after so many failing seeds")
 	one   = flag.Uint64("seed", 0, "play this seed alone and tell its story")
 )
 
@@ -36,7 +37,7 @@ func TestSeeds(t *testing.T) { // invariants 1 to 5 and 7
 			defer group.Done()
 			for {
 				n := next.Add(1)
-				if n > int64(*seeds) || failed.Load() >= 3 {
+				if n > int64(*seeds) || failed.Load() >= *most {
 					return
 				}
 				if _, err := Play(*first+uint64(n)-1, Options{}); err != nil {
