@@ -54,6 +54,8 @@ type Card struct {
 	Name      string         `cbor:"22,keyasint,omitempty"` // of a household that the registry did not know
 	ClockBack int64          `cbor:"23,keyasint,omitempty"` // ms by which the tablet's clock was set back meanwhile
 	Excused   int            `cbor:"24,keyasint,omitempty"` // required questions that nobody could answer
+	Node      uuid.UUID      `cbor:"25,keyasint,omitempty"` // whose log it stands in, and where
+	Seq       uint64         `cbor:"26,keyasint,omitempty"`
 }
 
 // EndedAt is when the visit was signed, by the tablet's clock.
@@ -206,6 +208,13 @@ func (b *Box) Refresh(ctx context.Context) (made int, err error) {
 		c.Household, _ = uuid.Parse(row.Parent) // uuid.Nil where it names none
 		if s, err := visit.FromEntity(e); err == nil {
 			c = Of(s)
+		}
+		heads, err := b.r.Heads(ctx, row.ID, "digest")
+		if err != nil {
+			return made, err
+		}
+		if len(heads) > 0 {
+			c.Node, c.Seq = heads[0].Node, heads[0].Seq
 		}
 		b.cards[row.ID] = &c
 		touched[shardOf(row.ID)] = true
