@@ -41,15 +41,3 @@ func signOff(t *testing.T, s *present.Session, v *visit.Visit) {
 	}
 	require.NoError(t, v.Finish(ctx))
 }
-
-// fill goes on with the visit that was begun on the screen.
-func (h *hand) fill(task tasks.Task) *visit.Visit {
-	h.t.Helper()
-	page, err := h.app.session.Household(context.Background(), task.Household, false)
-	require.NoError(h.t, err)
-	v, err := h.app.session.Desk().Resume(context.Background(), page.Draft)
-	require.NoError(h.t, err)
-	require.Equal(h.t, "completed", v.Outcome(), "the answer tapped is durable")
-	answer(h.t, h.app.session, v, task, false)
-	return v
-}

@@ -3,7 +3,6 @@ package desktop
 import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/theme"
 	"github.com/google/uuid"
 
@@ -17,10 +16,15 @@ import (
 func (a *App) householdScreen(id uuid.UUID, back func()) { a.household(id, back, false) }
 
 func (a *App) household(id uuid.UUID, back func(), unmasked bool) {
+	a.resume = nil
+	if unmasked && a.fail(a.session.Note(a.ctx, present.Revealed, id, "numbers")) {
+		return
+	}
 	h, err := a.session.Household(a.ctx, id, unmasked)
 	if a.fail(err) {
 		return
 	}
+	a.class = a.widthNow()
 	left := container.NewVBox(look.Head(h.Name), look.Text(h.Address))
 	if h.Asked {
 		line, tone := a.due(daysOf(a, h.Task.Due))
@@ -33,16 +37,21 @@ func (a *App) household(id uuid.UUID, back func(), unmasked bool) {
 	if h.Conflicts > 0 {
 		left.Add(look.Banner(a.t("n_conflicts", h.Conflicts), look.Notice))
 	}
-	facts := container.NewVBox(pair(a.t("phone"), h.Phone), pair(a.t("aid"), h.Aid), pair(a.t("last_visit"), orDash(h.LastSeen)))
+	facts := container.New(look.Tight(), pair(a.t("phone"), h.Phone), pair(a.t("aid"), h.Aid), pair(a.t("last_visit"), h.LastSeen))
 	for _, f := range h.Facts {
-		facts.Add(pair(f.Label, f.Value))
+		value := f.Value
+		if f.Since != "" {
+			value += "　" + a.t("since", f.Since)
+		}
+		facts.Add(pair(f.Label, value))
 	}
+	known := []fyne.CanvasObject{look.Bold(a.t("known")), facts}
 	if !unmasked {
-		facts.Add(look.Big(a.t("reveal"), theme.VisibilityIcon(), func() { a.household(id, back, true) }))
+		known = append(known, look.Big(a.t("reveal"), theme.VisibilityIcon(), func() { a.household(id, back, true) }))
 	}
-	left.Add(look.Box(look.Bold(a.t("known")), facts))
+	left.Add(look.Box(known...))
 
-	right := container.NewVBox(look.Bold(a.t("n_members", len(h.Members))))
+	right := container.NewVBox(look.Sub(a.t("n_members", len(h.Members))))
 	for _, m := range h.Members {
 		about := m.Relation + " · " + m.Sex
 		if m.HasAge {
@@ -52,9 +61,9 @@ func (a *App) household(id uuid.UUID, back func(), unmasked bool) {
 		if !m.Counted {
 			chip = look.Chip(a.t("not_counted"), look.Plain)
 		}
-		right.Add(look.Box(container.NewBorder(nil, nil, nil, chip, look.Bold(m.Name+"　"+about)), look.Caption(m.Number+" · "+m.Health)))
+		right.Add(look.Box(container.NewBorder(nil, nil, nil, chip, container.New(look.Tight(), look.Bold(m.Name+"　"+about), look.Caption(m.Number+" · "+m.Health)))))
 	}
-	right.Add(look.Bold(a.t("history")))
+	right.Add(look.Sub(a.t("history")))
 	if len(h.History) == 0 {
 		right.Add(look.Caption(a.t("no_history")))
 	}
@@ -70,28 +79,55 @@ func (a *App) household(id uuid.UUID, back func(), unmasked bool) {
 	if a.session.Role == "worker" {
 		label, act := a.t("start"), func() { a.start(h.Task, id) }
 		if h.Draft != uuid.Nil {
-			label, act = a.t("go_on_short"), func() { a.resume(h.Draft) }
+			label, act = a.t("go_on_short"), func() { a.resumeDraft(h.Draft) }
 		}
-		foot = append(foot, look.Primary(label, theme.NavigateNextIcon(), act))
+		nobody := look.Big(a.t("nobody"), theme.CancelIcon(), func() { a.nobodySheet(h) })
+		if a.class == narrow {
+			foot = append(foot, container.NewGridWithColumns(2, nobody, look.Primary(label, nil, act)))
+		} else {
+			foot = append(foot, container.NewBorder(nil, nil, nobody, look.Primary(label, theme.NavigateNextIcon(), act)))
+		}
 	}
-	a.show(header{title: a.t("household"), under: h.Name + " · " + h.Village, back: back}, look.Split(0.42, 0.5, scroll(left), scroll(right)), foot...)
+	body := fyne.CanvasObject(look.Split(0.42, 0.5, scroll(left), scroll(right)))
+	if a.class != wide {
+		body = scroll(container.NewVBox(left, right))
+	}
+	a.show(header{title: a.t("household"), under: h.Name + " · " + h.Village, back: back, again: func() { a.household(id, back, unmasked) }}, body, foot...)
+}
+
+// nobodySheet records in a second tap that nobody was met, and how.
+func (a *App) nobodySheet(h *present.Household) {
+	box := container.New(look.Equal(1))
+	var shut func()
+	for _, outcome := range present.NotMet {
+		box.Add(look.Choice(a.t("outcome_"+outcome), false, func() {
+			shut()
+			a.nobody(h, outcome)
+		}))
+	}
+	shut = a.sheet(a.t("nobody_title"), box)
+}
+
+func (a *App) nobody(h *present.Household, outcome string) {
+	t := h.Task
+	if !h.Asked {
+		list, err := a.session.Forms(a.ctx)
+		if a.fail(err) {
+			return
+		}
+		t = tasks.Task{Household: h.ID, Form: present.NewFound(nil, list).Form.ID}
+	}
+	v, err := a.session.Nobody(a.ctx, t, outcome)
+	if a.fail(err) {
+		return
+	}
+	a.visitAt(v, "", true)
+	note := a.session.LeaveNote(v)
+	a.sheet(a.t("leave_note_title"), container.NewVBox(look.Caption(a.t("leave_note_hint")), look.Banner(note, look.Calm)),
+		choice{a.t("leave_note_copy"), true, func() { a.app.Clipboard().SetContent(note) }})
 }
 
 func daysOf(a *App, due string) (int, bool) { return a.session.DaysUntil(due) }
-
-func orDash(s string) string {
-	if s == "" {
-		return "—"
-	}
-	return s
-}
-
-// pair is a label beside its value.
-func pair(label, value string) fyne.CanvasObject {
-	l := look.Caption(label)
-	v := look.Text(orDash(value))
-	return container.NewGridWithColumns(2, l, v)
-}
 
 // state says what became of a visit.
 func (a *App) state(v present.Past) (string, look.Tone) {
@@ -120,14 +156,14 @@ func (a *App) start(t tasks.Task, household uuid.UUID) {
 		return
 	}
 	box := container.NewVBox()
-	choose := dialog.NewCustom(a.t("which_form"), a.t("cancel"), look.Least(420, 80, box), a.win)
+	var shut func()
 	for _, f := range list {
 		box.Add(look.NewTile(look.Bold(f.Title), func() {
-			choose.Hide()
+			shut()
 			a.begin(tasks.Task{Household: household, Form: f.ID})
 		}))
 	}
-	choose.Show()
+	shut = a.sheet(a.t("which_form"), box)
 }
 
 func (a *App) begin(t tasks.Task) {
@@ -138,7 +174,7 @@ func (a *App) begin(t tasks.Task) {
 	a.visitScreen(v)
 }
 
-func (a *App) resume(draft uuid.UUID) {
+func (a *App) resumeDraft(draft uuid.UUID) {
 	v, err := a.session.Desk().Resume(a.ctx, draft)
 	if a.fail(err) {
 		return

@@ -1,262 +1,294 @@
 package desktop
 
 import (
-	"bytes"
 	"fmt"
 	"image/color"
-	"io"
-	"slices"
-	"strings"
-	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/dialog"
-	"fyne.io/fyne/v2/driver/mobile"
 	"fyne.io/fyne/v2/layout"
-	"fyne.io/fyne/v2/storage"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
+	"ironfeet/app/casework/visit"
 	"ironfeet/app/desktop/look"
 	"ironfeet/app/desktop/present"
-	"ironfeet/assets/yunqi"
 	"ironfeet/forms"
 )
 
-func rowWrap() fyne.Layout { return layout.NewRowWrapLayoutWithCustomPadding(8, 8) }
-
 // A question is one question on the screen: label, hint, what was said last time,
-// the answer, and what is wrong with it.
+// the answer, what it means, and what is wrong with it.
 type question struct {
-	view  *visitView
-	node  forms.Node
-	box   fyne.CanvasObject
-	inner *fyne.Container
+	view *visitView
+	node forms.Node
+	kind present.Kind
+	box  fyne.CanvasObject
 
-	label, hint, message *widget.Label
-	last                 *fyne.Container
-	input                *fyne.Container
-	entry                *widget.Entry // of typed answers
-	drawn                string        // what the input was drawn for
-	ground               *canvas.Rectangle
+	label, hint, reading, message *widget.Label
+	last, excuse, input           *fyne.Container
+	ground                        *canvas.Rectangle
+	drawn                         string             // what the input was drawn for
+	refresh                       func(n forms.Node) // brings an input that stays up to date
 }
 
 func newQuestion(x *visitView, n forms.Node) *question {
-	q := &question{view: x, node: n, label: look.Bold(""), hint: look.Caption(""), message: look.Text(""), last: container.NewVBox(), input: container.NewVBox()}
-	q.message.Importance = widget.DangerImportance
-	indent := func(o fyne.CanvasObject) fyne.CanvasObject {
-		return container.New(layout.NewCustomPaddedLayout(0, 0, theme.Size(theme.SizeNameInnerPadding)-2, 0), o)
+	q := &question{
+		view: x, node: n, kind: present.KindOf(n), label: look.Bold(""), hint: look.Caption(""), reading: look.Text(""), message: look.Bold(""),
+		last: container.NewVBox(), excuse: container.NewVBox(), input: container.NewVBox(),
 	}
-	q.inner = container.NewVBox(q.label, q.hint, indent(q.last), indent(q.input), q.message)
+	q.message.Importance = widget.DangerImportance
+	q.reading.Importance = widget.SuccessImportance
+	head := fyne.CanvasObject(q.label)
+	if q.canBeExcused() {
+		head = container.NewBorder(nil, nil, nil, container.New(&atTop{}, look.Link(x.app.t("excuse"), q.excuseSheet)), q.label)
+	}
+	inner := container.New(look.Tight(), head, q.hint)
 	q.ground = canvas.NewRectangle(look.Card)
-	q.ground.CornerRadius, q.ground.StrokeColor, q.ground.StrokeWidth = 12, look.Line, 1
-	q.box = container.NewStack(q.ground, container.New(layout.NewCustomPaddedLayout(8, 10, 12, 12), q.inner))
+	q.ground.CornerRadius, q.ground.StrokeColor, q.ground.StrokeWidth = 12, look.Line, look.Stroke
+	q.box = container.NewStack(q.ground, container.New(layout.NewCustomPaddedLayout(2, 8, 8, 8),
+		container.New(layout.NewCustomPaddedVBoxLayout(2), inner, indent(q.last), indent(q.excuse), indent(q.input), q.reading, q.message)))
+	if q.kind == present.KindNote {
+		q.ground.FillColor, q.ground.StrokeWidth = look.Soft, 0
+	}
 	return q
+}
+
+// atTop keeps a button at the top of a higher line.
+type atTop struct{}
+
+func (*atTop) Layout(o []fyne.CanvasObject, size fyne.Size) {
+	o[0].Resize(fyne.NewSize(size.Width, o[0].MinSize().Height))
+	o[0].Move(fyne.Position{})
+}
+func (*atTop) MinSize(o []fyne.CanvasObject) fyne.Size {
+	return fyne.NewSize(o[0].MinSize().Width, 44)
+}
+
+func (q *question) canBeExcused() bool {
+	switch q.kind {
+	case present.KindNote, present.KindConfirmed, present.KindHeadings:
+		return false
+	}
+	return !q.node.ReadOnly
 }
 
 // show brings the question up to date.
 func (q *question) show(n forms.Node) {
 	q.node = n
+	a, f := q.view.app, q.view.fill
 	label := n.Label
+	if label == "" {
+		label = n.Name
+	}
 	if n.Required {
-		label += " *"
+		label += "  *"
 	}
-	setText(q.label, label)
-	setText(q.hint, n.Hint)
-	visible(q.hint, n.Hint != "")
+	look.SetText(q.label, label)
+	hint := n.Hint
+	if n.Guidance != "" {
+		hint = firstNonEmpty(hint+"\n"+n.Guidance, n.Guidance)
+	}
+	look.SetText(q.hint, hint)
+	visible(q.hint, hint != "")
 	q.showLast(n)
-	wrong := !n.Valid && (q.view.strict || q.view.touched[n.Path])
-	setText(q.message, q.wrong(n))
-	visible(q.message, wrong)
-	q.ground.StrokeColor, q.ground.StrokeWidth = color.Color(look.Line), 1
-	if wrong {
-		q.ground.StrokeColor, q.ground.StrokeWidth = look.Alarm, 2
+	q.showExcuse(n)
+
+	wrong := f.Wrong(n)
+	reading, soft := a.session.Reading(f.Visit, n), false
+	if present.IsIdentity(f.Visit, n) {
+		id := a.session.Identity(f.Visit, n)
+		if id.Wrong && n.Value != "" {
+			wrong = id.Said // more precise than the form's own words
+		} else {
+			reading, soft = id.Said, id.Soft
+		}
 	}
-	q.ground.Refresh()
+	if missing := a.session.Glyphless(n.Value); missing != "" && reading == "" {
+		reading, soft = a.t("glyphs_missing", missing), true
+	}
+	q.reading.Importance = widget.SuccessImportance
+	if soft {
+		q.reading.Importance = widget.WarningImportance
+	}
+	look.SetText(q.reading, reading)
+	visible(q.reading, reading != "")
+	if wrong != "" {
+		wrong = "⚠ " + wrong
+	}
+	look.SetText(q.message, wrong)
+	visible(q.message, wrong != "")
+	if q.kind != present.KindNote {
+		stroke, thick := color.Color(look.Line), look.Stroke
+		if wrong != "" {
+			stroke, thick = look.Alarm, 2.5
+		}
+		if q.ground.StrokeColor != stroke || q.ground.StrokeWidth != thick {
+			q.ground.StrokeColor, q.ground.StrokeWidth = stroke, thick
+			q.ground.Refresh()
+		}
+	}
 	q.showInput(n)
 }
 
-func setText(l *widget.Label, s string) {
-	if l.Text != s {
-		l.SetText(s)
-	}
-}
-
 func visible(o fyne.CanvasObject, yes bool) {
-	if yes {
+	switch {
+	case yes && !o.Visible():
 		o.Show()
-	} else {
+	case !yes && o.Visible():
 		o.Hide()
 	}
-}
-
-// wrong says what is the matter with an answer: the author's words, else ours.
-func (q *question) wrong(n forms.Node) string {
-	if n.Code == "answer.constraint" && n.Message != "" {
-		return n.Message
-	}
-	if n.Code != "" {
-		return q.view.app.t(n.Code)
-	}
-	return n.Message
 }
 
 // showLast offers the value of last time, to be confirmed by a tap, never taken
 // over in silence.
 func (q *question) showLast(n forms.Node) {
-	q.last.RemoveAll()
-	if n.Last == "" || n.Value != "" || n.ReadOnly {
+	if !q.view.fill.Unconfirmed(n) {
+		q.last.RemoveAll()
 		q.last.Hide()
 		return
 	}
+	a := q.view.app
 	words := present.Words(n, n.Last)
-	q.last.Add(container.NewHBox(look.Big(q.view.app.t("last", words), theme.HistoryIcon(), func() {
-		q.view.touched[n.Path] = true
-		if _, err := q.view.visit.Confirm(q.view.app.ctx, n.Path); !q.view.app.fail(err) {
+	q.last.Objects = []fyne.CanvasObject{container.NewHBox(look.ChoiceIn(look.Soft, a.t("last", words), q.view.width, func() {
+		if !a.fail(q.view.fill.Confirm(a.ctx, n.Path)) {
+			q.view.draw()
+		}
+	}))}
+	q.last.Show()
+	q.last.Refresh()
+}
+
+// showExcuse says why there is no answer, where somebody said so.
+func (q *question) showExcuse(n forms.Node) {
+	x, excused := q.view.fill.Visit.Excused(n.Path)
+	if !excused {
+		q.excuse.RemoveAll()
+		q.excuse.Hide()
+		q.input.Show()
+		return
+	}
+	a := q.view.app
+	q.excuse.Objects = []fyne.CanvasObject{
+		look.Banner(a.t("excuse_"+x.Why)+"："+x.Reason, look.Notice),
+		container.NewHBox(look.Big(a.t("excuse_back"), theme.ContentUndoIcon(), func() {
+			if !a.fail(q.view.fill.Unexcuse(a.ctx, n.Path)) {
+				q.view.draw()
+			}
+		})),
+	}
+	q.excuse.Show()
+	q.excuse.Refresh()
+	q.input.Hide()
+}
+
+// excuseSheet asks why there is no answer: a kind of reason, and a word about it
+// that is tapped or typed.
+func (q *question) excuseSheet() {
+	a, n := q.view.app, q.node
+	why := visit.Unknown
+	if q.kind == present.KindPhotos {
+		why = visit.Impossible
+	}
+	reason := a.entry(false)
+	reason.SetPlaceHolder(a.t("excuse_reason"))
+	whys, quick := container.New(rowWrap()), container.New(rowWrap())
+	var draw func()
+	draw = func() {
+		whys.RemoveAll()
+		for _, w := range visit.Excuses {
+			whys.Add(look.Choice(a.t("excuse_"+w), w == why, func() { why = w; draw() }))
+		}
+		quick.RemoveAll()
+		for i := 1; ; i++ {
+			key := fmt.Sprintf("excuse_%s_%d", why, i)
+			if !a.say.Has("app." + key) {
+				break
+			}
+			quick.Add(look.Choice(a.t(key), false, func() { reason.SetText(a.t(key)) }))
+		}
+		whys.Refresh()
+		quick.Refresh()
+	}
+	draw()
+	a.sheet(a.t("excuse_title", firstNonEmpty(n.Label, n.Name)), container.NewVBox(whys, reason, quick), choice{a.t("excuse_do"), true, func() {
+		if !a.fail(q.view.fill.Excuse(a.ctx, n.Path, why, reason.Text)) {
 			q.drawn = ""
 			q.view.draw()
 		}
-	})))
-	q.last.Show()
+	}})
 }
 
 // showInput draws what takes the answer, when it must look otherwise than it does.
 func (q *question) showInput(n forms.Node) {
-	state := fmt.Sprint(n.Type, n.Appearance, n.ReadOnly, n.Choices)
-	if q.entry == nil {
+	state := fmt.Sprint(n.ReadOnly, len(n.Choices), n.Choices)
+	if q.refresh == nil || q.kind == present.KindPhotos || q.kind == present.KindDrawing || q.kind == present.KindFile {
 		state += n.Value
+		for _, p := range q.view.fill.Visit.Photos()[n.Path] {
+			state += p.Digest.String()
+		}
+		state += q.view.shots.state(n.Path)
 	}
 	if q.drawn == state {
+		if q.refresh != nil {
+			q.refresh(n)
+		}
 		return
 	}
-	q.drawn = state
+	q.drawn, q.refresh = state, nil
 	q.input.RemoveAll()
-	switch n.Type {
-	case "note":
-	case "select_one", "select_multiple", "rank":
-		q.input.Add(q.choices(n))
-	case "image":
-		q.input.Add(q.photo(n))
-	case "acknowledge", "trigger":
-		q.input.Add(look.Choice(q.view.app.t("acknowledge"), n.Value != "", func() { q.view.answer(n, "OK") }))
-	default:
-		q.input.Add(q.typed(n))
-	}
-}
-
-// choices are large words to tap; a second tap on a chosen one takes it back.
-func (q *question) choices(n forms.Node) fyne.CanvasObject {
-	box := container.New(rowWrap())
-	chosen := []string{n.Value}
-	if n.Type != "select_one" {
-		chosen = strings.Fields(n.Value)
-	}
-	for _, c := range n.Choices {
-		is := n.Value != "" && slices.Contains(chosen, c.Name)
-		box.Add(look.Choice(c.Label, is, func() {
-			value := c.Name
-			switch {
-			case n.Type == "select_one" && is:
-				value = ""
-			case n.Type != "select_one" && is:
-				value = strings.Join(slices.DeleteFunc(slices.Clone(chosen), func(s string) bool { return s == c.Name }), " ")
-			case n.Type != "select_one":
-				value = strings.TrimSpace(n.Value + " " + c.Name)
-			}
-			q.view.answer(n, value)
-		}))
-	}
-	return box
-}
-
-// typed is an answer that is typed; numbers bring the number keys up.
-func (q *question) typed(n forms.Node) fyne.CanvasObject {
-	numeric := n.Type == "integer" || n.Type == "decimal" || n.Type == "date" || strings.Contains(n.Appearance, "numbers")
-	e := &fieldEntry{numeric: numeric}
-	e.ExtendBaseWidget(e)
-	if strings.Contains(n.Appearance, "multiline") {
-		e.MultiLine, e.Wrapping = true, fyne.TextWrapBreak
-		e.SetMinRowsVisible(3)
-	}
-	q.entry = &e.Entry
-	e.SetText(n.Value)
-	switch n.Type {
-	case "date":
-		e.SetPlaceHolder("2026-03-01")
-	case "geopoint":
-		e.SetPlaceHolder(q.view.app.t("geopoint"))
-	}
-	e.OnChanged = func(text string) {
-		if n.Type == "integer" || n.Type == "decimal" || n.Type == "date" || n.Type == "geopoint" {
-			text = strings.TrimSpace(text)
+	if in := q.inputFor(n); in != nil {
+		q.input.Add(in)
+		if q.refresh != nil { // it stays, whatever the value
+			q.drawn = fmt.Sprint(n.ReadOnly, len(n.Choices), n.Choices)
+			q.refresh(n)
 		}
-		q.view.answer(q.node, text)
 	}
-	if n.ReadOnly {
-		e.Disable()
-	}
-	if n.Type == "date" {
-		today := look.Big(q.view.app.t("today_date"), nil, func() { e.SetText(q.view.app.options.World.Now().Format(time.DateOnly)) })
-		return container.NewBorder(nil, nil, nil, today, e)
-	}
-	return e
 }
 
-// A fieldEntry asks a tablet for the keys that fit.
-type fieldEntry struct {
-	widget.Entry
-	numeric bool
-}
-
-// Keyboard is the keyboard that a tablet shows.
-func (e *fieldEntry) Keyboard() mobile.KeyboardType {
-	if e.numeric {
-		return mobile.NumberKeyboard
-	}
-	if e.MultiLine {
-		return mobile.DefaultKeyboard
-	}
-	return mobile.SingleLineKeyboard
-}
-
-// photo shows the picture taken and takes another.
-func (q *question) photo(n forms.Node) fyne.CanvasObject {
-	a := q.view.app
-	buttons := container.New(rowWrap())
-	label := a.t("photo_take")
-	if n.Value != "" {
-		label = a.t("photo_again")
-	}
-	buttons.Add(look.Big(label, theme.MediaPhotoIcon(), func() {
-		open := dialog.NewFileOpen(func(f fyne.URIReadCloser, err error) {
-			if a.fail(err) || f == nil {
-				return
+// inputFor draws the input of a question's kind.
+func (q *question) inputFor(n forms.Node) fyne.CanvasObject {
+	switch q.kind {
+	case present.KindNote:
+		return nil
+	case present.KindChoices:
+		return q.choices(n)
+	case present.KindSearch:
+		return q.searched(n)
+	case present.KindLikert:
+		return q.likert(n)
+	case present.KindHeadings:
+		return q.headings(n)
+	case present.KindRow:
+		return q.tableRow(n)
+	case present.KindRank:
+		return q.rank(n)
+	case present.KindInteger:
+		return q.steps(n)
+	case present.KindRange:
+		return q.slider(n)
+	case present.KindDate, present.KindMonth, present.KindYear, present.KindTime, present.KindDateTime:
+		return q.moment(n)
+	case present.KindPhotos:
+		return q.photos(n)
+	case present.KindDrawing:
+		return q.drawing(n)
+	case present.KindFile:
+		return q.file(n)
+	case present.KindCode:
+		return q.code(n)
+	case present.KindPlace:
+		return q.place(n)
+	case present.KindTrace:
+		return q.trace(n)
+	case present.KindConfirmed:
+		return container.NewHBox(look.Choice(q.view.app.t("acknowledge"), n.Value != "", func() {
+			value := "OK"
+			if q.node.Value != "" {
+				value = ""
 			}
-			defer f.Close()
-			q.take(n, f)
-		}, a.win)
-		open.SetFilter(storage.NewExtensionFileFilter([]string{".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG"}))
-		open.Show()
-	}))
-	if a.options.Demo {
-		buttons.Add(look.Big(a.t("photo_demo"), theme.ColorPaletteIcon(), func() {
-			seed := uint64(a.options.World.Now().UnixNano())
-			q.take(n, bytes.NewReader(yunqi.Photo(seed, 1280, 960)))
+			q.view.answer(n.Path, value)
 		}))
 	}
-	shots := container.NewHBox()
-	for _, p := range q.view.visit.Photos()[n.Path] {
-		shots.Add(a.thumb(p.Digest, 240, 180))
-	}
-	return container.NewVBox(shots, buttons)
-}
-
-func (q *question) take(n forms.Node, picture io.Reader) {
-	q.view.touched[n.Path] = true
-	if _, err := q.view.visit.AddPhoto(q.view.app.ctx, n.Path, picture); !q.view.app.fail(err) {
-		q.drawn = ""
-		q.view.draw()
-	}
+	return q.typed(n)
 }

@@ -1,6 +1,8 @@
 package desktop
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -17,48 +19,132 @@ import (
 	"ironfeet/sync/merge"
 )
 
+// A job runs beside the screen, with a bar and a way to stop it. What it calls goes
+// through say.
+type job struct {
+	app    *App
+	said   *widget.Label
+	bar    *widget.ProgressBar
+	stop   *widget.Button
+	starts []*widget.Button // not while it runs
+	cancel context.CancelFunc
+}
+
+func (a *App) newJob(idle string) *job {
+	j := &job{app: a, said: look.Text(idle), bar: widget.NewProgressBar()}
+	j.stop = look.Big(a.t("stop"), theme.CancelIcon(), func() {
+		if j.cancel != nil {
+			j.cancel()
+		}
+	})
+	j.bar.Hide()
+	j.stop.Hide()
+	return j
+}
+
+// run does work in a goroutine; done is called with its error on the screen's own,
+// unless the session was locked meanwhile.
+func (j *job) run(text string, work func(ctx context.Context) error, done func(error)) {
+	if j.cancel != nil {
+		return
+	}
+	a := j.app
+	ctx, cancel := context.WithCancel(a.ctx)
+	j.cancel = cancel
+	for _, b := range j.starts {
+		b.Disable()
+	}
+	look.SetText(j.said, text)
+	j.bar.SetValue(0)
+	j.bar.Show()
+	j.stop.Show()
+	go func() {
+		err := work(ctx)
+		cancel()
+		fyne.Do(func() {
+			j.cancel = nil
+			for _, b := range j.starts {
+				b.Enable()
+			}
+			j.bar.Hide()
+			j.stop.Hide()
+			done(err)
+		})
+	}()
+}
+
+// running says whether it is at work: the machine must not lock itself then.
+func (j *job) running() bool { return j.cancel != nil }
+
+// end stops the work: another screen comes.
+func (j *job) end() {
+	if j.cancel != nil {
+		j.cancel()
+	}
+}
+
+// say reports from the work's goroutine.
+func (j *job) say(text string, part float64) {
+	fyne.Do(func() {
+		if text != "" {
+			look.SetText(j.said, text)
+		}
+		if part >= 0 {
+			j.bar.SetValue(part)
+		}
+		look.Touched()
+	})
+}
+
 // syncScreen says what waits, and sends it by network or by stick.
 func (a *App) syncScreen() {
 	l, err := a.session.Link(a.ctx)
 	if a.fail(err) {
 		return
 	}
-	said := look.Text(a.t("sync_idle", l.Server))
-	bar := widget.NewProgressBar()
-	bar.Hide()
-	var network *widget.Button
-	network = look.Primary(a.t("sync_network"), theme.ViewRefreshIcon(), func() {
-		network.Disable()
-		bar.Show()
-		said.SetText(a.t("sync_busy"))
-		session := a.session
-		go func() {
-			rep, err := session.Office.Client().Sync(a.ctx, func(e link.Event) {
-				fyne.Do(func() {
-					said.SetText(a.t("stage_" + e.Stage))
-					if e.Total > 0 {
-						bar.SetValue(float64(e.Done) / float64(e.Total))
-					}
-				})
-			})
-			fyne.Do(func() {
-				network.Enable()
-				bar.Hide()
-				if a.fail(err) {
-					said.SetText(a.t("sync_failed"))
-					return
+	a.class = a.widthNow()
+	session := a.session
+	idle := a.t("sync_idle", l.Server)
+	if l.Server == "" {
+		idle = a.t("sync_nowhere")
+	}
+	j := a.newJob(idle)
+	network := look.Primary(a.t("sync_network"), theme.ViewRefreshIcon(), func() {
+		var rep link.Report
+		j.run(a.t("sync_busy"), func(ctx context.Context) (err error) {
+			rep, err = session.Office.Client().Sync(ctx, func(e link.Event) {
+				part := -1.0
+				if e.Total > 0 {
+					part = float64(e.Done) / float64(e.Total)
 				}
-				said.SetText(a.t("sync_done", rep.BundlesUp, rep.PhotosUp, rep.BundlesDown, rep.PhotosDown, rep.Resumed))
+				j.say(a.t("stage_"+e.Stage), part)
 			})
-		}()
+			return err
+		}, func(err error) {
+			switch {
+			case errors.Is(err, context.Canceled):
+				look.SetText(j.said, a.t("sync_stopped"))
+			case a.fail(err):
+				look.SetText(j.said, a.t("sync_failed"))
+			default:
+				look.SetText(j.said, a.t("sync_done", rep.BundlesUp, rep.PhotosUp, rep.BundlesDown, rep.PhotosDown, rep.Resumed))
+			}
+		})
 	})
 	out := look.Big(a.t("stick_out"), theme.UploadIcon(), func() {
 		a.folder(func(dir string) {
-			name := filepath.Join(dir, a.t("stick_name", strings.Map(plainName, a.session.Office.Replica.Identity().Name), a.options.World.Now().Format("20060102-150405")))
-			s, err := a.session.Office.WriteCarrier(a.ctx, name)
-			if !a.fail(err) {
-				a.tell(a.t("stick_out_done"), a.t("stick_out_text", filepath.Base(name), s.Changes, s.Blobs, s.Six))
-			}
+			name := filepath.Join(dir, a.t("stick_name", strings.Map(plainName, session.Office.Replica.Identity().Name), a.options.World.Now().Format("20060102-150405")))
+			var text string
+			j.run(a.t("stick_out_busy"), func(ctx context.Context) error {
+				s, err := session.Office.WriteCarrier(ctx, name)
+				text = a.t("stick_out_text", filepath.Base(name), s.Changes, s.Blobs, s.Six)
+				return err
+			}, func(err error) {
+				look.SetText(j.said, idle)
+				if !a.fail(err) {
+					a.tell(a.t("stick_out_done"), text)
+				}
+			})
 		})
 	})
 	in := look.Big(a.t("stick_in"), theme.DownloadIcon(), func() {
@@ -67,34 +153,45 @@ func (a *App) syncScreen() {
 				return
 			}
 			f.Close()
-			rep, err := a.session.Office.ReadCarrier(a.ctx, f.URI().Path())
-			if a.fail(err) {
-				return
-			}
-			aside := 0
-			for _, o := range rep.Outcomes {
-				if o.Status == merge.StatusAside {
-					aside++
+			var text string
+			j.run(a.t("stick_in_busy"), func(ctx context.Context) error {
+				rep, err := session.Office.ReadCarrier(ctx, f.URI().Path())
+				aside := 0
+				for _, o := range rep.Outcomes {
+					if o.Status == merge.StatusAside {
+						aside++
+					}
 				}
-			}
-			a.tell(a.t("stick_in_done"), a.t("stick_in_text", rep.From, rep.Changes, rep.NewBlobs, aside, rep.Six))
+				text = a.t("stick_in_text", rep.From, rep.Changes, rep.NewBlobs, aside, rep.Six)
+				return err
+			}, func(err error) {
+				look.SetText(j.said, idle)
+				if !a.fail(err) {
+					a.tell(a.t("stick_in_done"), text)
+				}
+			})
 		}, a.win)
 		open.SetFilter(storage.NewExtensionFileFilter([]string{".ironfeet"}))
 		open.Show()
 	})
+	j.starts = []*widget.Button{network, out, in}
+	if l.Server == "" {
+		network.Disable()
+	}
 	waiting, tone := a.t("all_confirmed"), look.Done
 	if n := l.Waiting(); n > 0 {
 		waiting, tone = a.t("n_waiting", n), look.Notice
 	}
-	about := container.NewVBox(look.Banner(waiting, tone), pair(a.t("own_changes"), fmt.Sprint(l.Written)), pair(a.t("confirmed"), fmt.Sprint(l.Receipted)))
+	about := container.NewVBox(look.Banner(waiting, tone), container.New(look.Tight(), pair(a.t("own_changes"), fmt.Sprint(l.Written)), pair(a.t("confirmed"), fmt.Sprint(l.Receipted))))
 	if l.Drafts > 0 {
 		about.Add(look.Caption(a.t("drafts_stay", l.Drafts)))
 	}
 	if l.PhotosMissing > 0 {
 		about.Add(look.Caption(a.t("photos_missing", l.PhotosMissing)))
 	}
-	a.show(header{title: a.t("sync"), back: a.home}, look.Middle(760, scroll(container.NewVBox(
-		look.Box(about), look.Box(look.Bold(a.t("by_network")), said, bar, network), look.Box(look.Bold(a.t("by_stick")), look.Text(a.t("by_stick_hint")), container.NewGridWithColumns(2, out, in))))))
+	a.show(header{title: a.t("sync"), back: a.home, leave: j.end, busy: j.running}, look.Middle(760, scroll(container.NewVBox(
+		look.Box(about), look.Box(look.Bold(a.t("by_network")), j.said, j.bar, j.stop, network),
+		look.Box(look.Bold(a.t("by_stick")), look.Text(a.t("by_stick_hint")), container.New(rowWrap(), out, in))))))
 }
 
 // plainName keeps a name fit for a file's name.

@@ -2,212 +2,336 @@ package desktop
 
 import (
 	"fmt"
-	"strings"
+	"image/color"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
 
 	"ironfeet/app/casework/visit"
 	"ironfeet/app/desktop/look"
 	"ironfeet/app/desktop/present"
-	"ironfeet/forms"
 )
 
-// A visitView is a visit being filled: one group a screen, a strip of all groups,
-// any order. Every answer is durable before the next can be given.
+// A visitView draws a visit being filled: one page a screen, a strip of all pages,
+// any order. What it shows and what an answer does is present.Filling's.
 type visitView struct {
-	app      *App
-	visit    *visit.Visit
-	at       string // path of the group shown
-	instance string // path of the repeat's instance shown, "" for the first
+	app  *App
+	fill *present.Filling
 
-	strip   *fyne.Container
-	body    *fyne.Container
-	scroll  *container.Scroll
-	saved   *canvas.Text
-	asked   map[string]*question
-	touched map[string]bool
-	strict  bool // what is missing is shown everywhere: somebody wanted to go on
+	strip, body *fyne.Container
+	scroll      *container.Scroll
+	saved       *widget.RichText
+	left        *widget.Button
+	asked       map[string]*question
+	shots       *shots
+	contents    bool    // the list of pages covers a narrow screen
+	width       float32 // of a question's input
+	shown       bool
 }
 
 func (a *App) visitScreen(v *visit.Visit) { a.visitAt(v, v.Place(), false) }
 
-// visitAt shows a visit at a place: a group's or a question's path.
+// visitAt shows a visit at a place: a page's, an instance's or a question's path.
 func (a *App) visitAt(v *visit.Visit, place string, strict bool) {
-	v.Entry.SetLanguage(a.options.Lang)
-	x := &visitView{app: a, visit: v, asked: map[string]*question{}, touched: map[string]bool{}, strict: strict}
-	x.strip, x.body = container.New(look.Strip()), container.NewVBox()
-	x.scroll = scroll(x.body)
-	x.saved = look.Small(a.t("saved_all"))
-	x.goTo(place)
-	if len(v.Lost) > 0 {
-		a.tell(a.t("lost_title"), a.t("lost", len(v.Lost)))
-	}
-	previous := look.Big(a.t("previous"), theme.NavigateBackIcon(), func() { x.step(-1) })
-	next := look.Primary(a.t("next"), theme.NavigateNextIcon(), func() { x.step(1) })
-	foot := container.NewBorder(nil, nil, previous, next, container.NewCenter(x.saved))
-	a.show(header{
-		title: v.Entry.Form().Title(a.options.Lang), under: v.Page.Household.Text("name") + " · " + v.Page.Household.Text("address"),
-		back: func() { a.householdScreen(v.Page.Household.ID, a.home) },
-		right: []fyne.CanvasObject{
-			action(a.t("blank"), theme.VisibilityOffIcon(), func() { a.blank(func() { a.visitAt(v, x.at, x.strict) }) }),
-			action(a.t("to_summary"), theme.DocumentIcon(), func() { a.summaryScreen(v) }),
-		},
-	}, look.Split(0.27, 0.2, scroll(x.strip), x.scroll), foot)
-}
-
-// blank hides the screen at one tap: somebody came into the room.
-func (a *App) blank(back func()) {
-	cover := look.NewTile(container.NewCenter(look.Small(a.t("blank_hint"))), back)
-	a.keys = map[fyne.KeyName]func(){}
-	a.win.SetContent(cover)
-}
-
-// goTo shows the group that holds a path; an unknown one the first.
-func (x *visitView) goTo(place string) {
-	steps := present.Steps(x.visit)
-	if len(steps) == 0 {
+	fill, err := a.session.Fill(a.ctx, v, place, strict)
+	if a.fail(err) {
 		return
 	}
-	x.at, x.instance = steps[0].Path, ""
-	for _, s := range steps {
-		if place == s.Path || strings.HasPrefix(place, s.Path+"/") || strings.HasPrefix(place, s.Path+"[") {
-			x.at = s.Path
-			if rest := strings.TrimPrefix(place, s.Path); s.Repeat && strings.HasPrefix(rest, "[") {
-				x.instance = s.Path + rest[:strings.Index(rest, "]")+1]
-			}
-		}
+	a.inVisit(v.ID)
+	x := &visitView{app: a, fill: fill, asked: map[string]*question{}}
+	x.shots = newShots(a, x)
+	x.build()
+	x.showQuestion(place)
+	if len(v.Lost) > 0 {
+		a.tell(a.t("lost_title"), a.t("lost", len(v.Lost)))
+		v.Lost = nil
 	}
-	x.app.fail(x.visit.GoTo(x.app.ctx, x.at))
+}
+
+// build lays the screen out for the width there is.
+func (x *visitView) build() {
+	a, v := x.app, x.fill.Visit
+	if x.shown {
+		a.leave = nil // the same visit, laid out for another width
+	}
+	x.shown = true
+	a.class = a.widthNow()
+	x.asked = map[string]*question{}
+	x.strip, x.body = container.NewVBox(), container.NewVBox()
+	x.scroll = scroll(x.body)
+	x.saved = look.OneLine("", theme.SizeNameCaptionText, theme.ColorNamePlaceHolder, false)
+	x.left = look.Big("", theme.WarningIcon(), x.problems)
+	previous := look.Big(a.t("previous"), theme.NavigateBackIcon(), func() { x.step(-1) })
+	next := look.Primary(a.t("next"), theme.NavigateNextIcon(), func() { x.step(1) })
+	var foot, body fyne.CanvasObject
+	if a.class == narrow {
+		previous.SetText("")
+		foot = container.NewBorder(nil, nil, look.Least(52, 48, previous), next, x.left)
+	} else {
+		foot = container.NewBorder(nil, nil, previous, next, container.NewBorder(nil, nil, nil, x.left, container.New(look.MiddleHeight(), x.saved)))
+	}
+	size := a.size()
+	if a.class == wide {
+		x.width = size.Width*0.73 - 80
+		body = look.Split(0.27, 0.2, scroll(x.strip), x.scroll)
+	} else {
+		x.width = size.Width - 70
+		body = container.NewBorder(x.strip, nil, nil, nil, x.scroll)
+	}
+	x.draw()
+	name := v.Page.Household.Text("name")
+	a.show(header{
+		title: name + " · " + v.Entry.Form().Title(a.options.Lang), under: v.Page.Household.Text("address"),
+		visiting: x, back: x.back, again: x.build, leave: x.shots.end, busy: x.shots.busy,
+		right: []fyne.CanvasObject{action(a.t("slots_short"), theme.MediaPhotoIcon(), x.slotSheet), action(a.t("to_summary"), theme.DocumentIcon(), x.summary)},
+	}, body, foot)
+	a.dropped = x.shots.drop
+	a.keys[fyne.KeyPageDown] = func() { x.step(1) }
+	a.keys[fyne.KeyPageUp] = func() { x.step(-1) }
+}
+
+// back leaves an instance for its cards, and the visit for the household.
+func (x *visitView) back() {
+	a := x.app
+	switch {
+	case x.contents:
+		x.contents = false
+		x.draw()
+	case x.fill.Instance != "":
+		x.goTo(x.fill.Page.Path)
+	case x.fill.Visit.IsFound():
+		x.shots.away(a.home)
+	default:
+		x.shots.away(func() { a.householdScreen(x.fill.Household(), a.home) })
+	}
+}
+
+func (x *visitView) summary() { x.shots.away(func() { x.app.summaryScreen(x.fill.Visit) }) }
+
+// goTo shows the page or instance that holds a path.
+func (x *visitView) goTo(place string) {
+	if x.app.fail(x.fill.GoTo(x.app.ctx, place)) {
+		return
+	}
+	x.contents = false
 	x.asked = map[string]*question{}
 	x.draw()
 	x.scroll.ScrollToTop()
 }
 
-// step goes to the group before or after; behind the last stands the summary.
+// step goes to the page before or after; behind the last stands the summary.
 func (x *visitView) step(by int) {
-	steps := present.Steps(x.visit)
-	for i, s := range steps {
-		if s.Path != x.at {
-			continue
-		}
-		switch {
-		case i+by < 0:
-		case i+by >= len(steps):
-			x.app.summaryScreen(x.visit)
-		default:
-			x.goTo(steps[i+by].Path)
+	moved, err := x.fill.Step(x.app.ctx, by)
+	if x.app.fail(err) {
+		return
+	}
+	if !moved {
+		if by > 0 {
+			x.summary()
 		}
 		return
 	}
+	x.contents = false
+	x.asked = map[string]*question{}
+	x.draw()
+	x.scroll.ScrollToTop()
+}
+
+// showQuestion brings a question of the page into view.
+func (x *visitView) showQuestion(path string) {
+	q := x.asked[path]
+	if q == nil {
+		return
+	}
+	// The page must have been laid out once for positions to be known.
+	x.scroll.Content.Resize(fyne.NewSize(x.scroll.Size().Width, x.scroll.Content.MinSize().Height))
+	at := float32(0)
+	for _, o := range x.body.Objects {
+		if o == q.box {
+			at = o.Position().Y
+		}
+	}
+	x.scroll.ScrollToOffset(fyne.NewPos(0, max(0, at-40)))
 }
 
 // draw lays out the strip and the questions as the visit stands; a question that
 // is on the screen already keeps its widget, and so its focus.
 func (x *visitView) draw() {
+	a, f := x.app, x.fill
 	x.drawStrip()
-	a := x.app
 	var objects []fyne.CanvasObject
-	for _, s := range present.Steps(x.visit) {
-		if s.Path != x.at {
-			continue
+	switch {
+	case x.contents:
+		objects = x.pageTiles()
+	case len(f.Pages) == 0:
+		objects = append(objects, look.Banner(a.t("nothing_asked"), look.Plain))
+	case f.Covered():
+		objects = append(objects, x.cover())
+	default:
+		if a.class == wide {
+			objects = append(objects, look.Head(f.Page.Label))
 		}
-		objects = append(objects, look.Head(s.Label))
-		if s.Repeat {
-			objects = append(objects, x.instances(s)...)
-		} else {
-			objects = append(objects, x.questions(s.Path)...)
+		if n := f.WaitingLast(); n > 1 {
+			objects = append(objects, container.NewHBox(look.Big(a.t("last_all", n), theme.HistoryIcon(), x.confirmAll)))
 		}
+		if f.Page.Repeat {
+			objects = append(objects, x.repeat()...)
+		}
+		objects = append(objects, x.questions()...)
 	}
-	x.body.Objects = append(objects, gap(1, 40))
+	x.body.Objects = append(objects, gap(1, 60))
 	x.body.Refresh()
-	x.saved.Text = a.t("saved_all")
-	if n := len(x.visit.Entry.Problems()); n > 0 {
-		x.saved.Text = a.t("saved_missing", n)
+	left := f.Left()
+	segment := x.saved.Segments[0].(*widget.TextSegment)
+	segment.Text = a.t("saved_all")
+	if back := f.Visit.ClockBack(); back > 0 {
+		segment.Text = a.t("clock_back", int(back.Minutes())+1)
 	}
 	x.saved.Refresh()
+	if left > 0 {
+		x.left.SetText(a.t("left_n", left))
+		x.left.SetIcon(theme.ListIcon())
+		x.left.Enable()
+	} else {
+		x.left.SetText(a.t("left_none"))
+		x.left.SetIcon(theme.ConfirmIcon())
+		x.left.Disable()
+	}
 }
 
+// drawStrip shows how far each page is: as a list beside a wide page, as a bar of
+// parts above a narrow one, with the page's name and the way to all pages.
 func (x *visitView) drawStrip() {
-	a := x.app
-	var objects []fyne.CanvasObject
-	for _, s := range present.Steps(x.visit) {
-		label := s.Label
-		if s.Repeat {
-			label += fmt.Sprintf(" %d", s.Count)
-		}
-		var chip fyne.CanvasObject
-		switch {
-		case s.Missing > 0:
-			chip = look.Chip(a.t("n_left", s.Missing), look.Notice)
-		case s.Answered > 0 || s.Repeat:
-			chip = look.Chip("✓", look.Done)
-		default:
-			chip = container.NewHBox()
-		}
-		text := canvas.NewText(label, look.Ink)
-		text.TextSize = theme.Size(theme.SizeNameText)
-		text.TextStyle.Bold = s.Path == x.at
-		tile := look.NewTile(container.NewBorder(nil, nil, nil, chip, text), func() { x.goTo(s.Path) })
-		tile.Chosen = s.Path == x.at
-		objects = append(objects, tile)
+	a, f := x.app, x.fill
+	if a.class == wide {
+		x.strip.Objects = x.pageTiles()
+		x.strip.Refresh()
+		return
 	}
-	x.strip.Objects = objects
+	name := look.OneLine(fmt.Sprintf("%d/%d  %s", f.At+1, len(f.Pages), f.Page.Label), theme.SizeNameText, theme.ColorNameForeground, true)
+	chip := fyne.CanvasObject(container.NewHBox())
+	if f.Page.Missing > 0 {
+		chip = look.Chip(a.t("n_left", f.Page.Missing), look.Notice)
+	} else if f.Page.Done() {
+		chip = look.Chip("✓", look.Done)
+	}
+	tile := look.NewTile(container.NewBorder(nil, nil, widget.NewIcon(theme.MenuIcon()), chip, name), func() {
+		x.contents = !x.contents
+		x.draw()
+		x.scroll.ScrollToTop()
+	})
+	tile.Chosen = x.contents
+	x.strip.Objects = []fyne.CanvasObject{tile, progress(f)}
 	x.strip.Refresh()
 }
 
-// instances shows a repeat: a tab for each instance, the questions of one.
-func (x *visitView) instances(s present.Step) []fyne.CanvasObject {
-	a := x.app
-	list := present.Instances(x.visit, s.Path)
-	tabs := container.New(rowWrap())
-	if x.instance == "" && len(list) > 0 {
-		x.instance = list[0].Path
+// progress is a bar of one part a page: full where nothing is left, hatched by its
+// height where something is, outlined where one stands.
+func progress(f *present.Filling) fyne.CanvasObject {
+	row := container.New(look.Equal(max(1, len(f.Pages))))
+	row.Layout = segments{}
+	for i, p := range f.Pages {
+		fill := color.Color(look.Line)
+		height := float32(6)
+		switch {
+		case p.Missing > 0 && p.Answered > 0:
+			fill, height = look.Warn, 6
+		case p.Done():
+			fill, height = look.Good, 10
+		}
+		if i == f.At {
+			fill, height = look.Action, 14
+		}
+		bar := canvas.NewRectangle(fill)
+		bar.CornerRadius = 3
+		bar.SetMinSize(fyne.NewSize(4, height))
+		row.Add(bar)
 	}
-	for _, n := range list {
-		tabs.Add(look.Choice(n.RepeatLabel, n.Path == x.instance, func() {
-			x.instance = n.Path
-			x.asked = map[string]*question{}
-			x.draw()
-		}))
+	return container.New(layout.NewCustomPaddedLayout(0, 2, 6, 6), row)
+}
+
+type segments struct{}
+
+func (segments) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	w := size.Width / float32(max(1, len(objects)))
+	for i, o := range objects {
+		h := o.MinSize().Height
+		o.Resize(fyne.NewSize(max(2, w-3), h))
+		o.Move(fyne.NewPos(float32(i)*w, (size.Height-h)/2))
 	}
-	node, _ := x.visit.Entry.Node(s.Path)
-	if node.CanAdd {
-		tabs.Add(look.Choice("＋ "+a.t("add"), false, func() {
-			path, err := x.visit.Add(a.ctx, s.Path)
-			if !a.fail(err) {
-				x.instance = path
-				x.asked = map[string]*question{}
-				x.draw()
-			}
-		}))
-	}
-	objects := []fyne.CanvasObject{tabs}
-	if len(list) == 0 {
-		return append(objects, look.Caption(a.t("none_yet")))
-	}
-	objects = append(objects, x.questions(x.instance)...)
-	if node.CanAdd {
-		objects = append(objects, container.NewHBox(look.Big(a.t("remove"), theme.DeleteIcon(), func() {
-			a.ask(a.t("remove"), a.t("remove_ask"), a.t("remove"), func() {
-				if !a.fail(x.visit.Remove(a.ctx, x.instance)) {
-					x.instance = ""
-					x.asked = map[string]*question{}
-					x.draw()
-				}
-			})
-		})))
+}
+
+func (segments) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(60, 14) }
+
+// pageTiles is the list of all pages with what is left on each.
+func (x *visitView) pageTiles() []fyne.CanvasObject {
+	a, f := x.app, x.fill
+	var objects []fyne.CanvasObject
+	for i, p := range f.Pages {
+		label := p.Label
+		if p.Repeat {
+			label += fmt.Sprintf(" %d", p.Count)
+		}
+		chip := fyne.CanvasObject(container.NewHBox())
+		switch {
+		case p.Missing > 0:
+			chip = look.Chip(a.t("n_left", p.Missing), look.Notice)
+		case p.Done():
+			chip = look.Chip("✓", look.Done)
+		}
+		text := look.OneLine(label, theme.SizeNameText, theme.ColorNameForeground, i == f.At)
+		tile := look.NewTile(container.NewBorder(nil, nil, nil, chip, text), func() { x.goTo(p.Path) })
+		tile.Chosen = i == f.At
+		objects = append(objects, tile)
 	}
 	return objects
 }
 
-func (x *visitView) questions(path string) []fyne.CanvasObject {
+// cover stands before a page that opens on need only.
+func (x *visitView) cover() fyne.CanvasObject {
+	a := x.app
+	return look.Box(look.Bold(x.fill.Page.Label), look.Text(a.t("sensitive")), container.NewHBox(
+		look.Primary(a.t("sensitive_open"), theme.VisibilityIcon(), func() {
+			if !a.fail(x.fill.Uncover(a.ctx)) {
+				x.draw()
+			}
+		})))
+}
+
+func (x *visitView) confirmAll() {
+	a := x.app
+	a.ask(a.t("last_all_title"), a.t("last_all_ask", x.fill.WaitingLast()), a.t("last_all_do"), func() {
+		_, err := x.fill.ConfirmAll(a.ctx)
+		a.fail(err)
+		x.asked = map[string]*question{}
+		x.draw()
+	})
+}
+
+// questions draws what is asked on the page; group labels are headings.
+func (x *visitView) questions() []fyne.CanvasObject {
 	var objects []fyne.CanvasObject
-	for _, n := range present.Questions(x.visit, path) {
-		if n.Group {
-			objects = append(objects, look.Bold(n.Label))
+	for _, n := range x.fill.Questions() {
+		switch {
+		case n.Type == "instance":
+			objects = append(objects, look.Bold("· "+n.RepeatLabel), container.NewHBox(look.Flat(x.app.t("remove"), theme.DeleteIcon(), func() { x.remove(n.Path) })))
+			continue
+		case n.Repeat: // a repeat within an instance
+			objects = append(objects, look.Sub(n.Label))
+			if n.CanAdd {
+				objects = append(objects, container.NewHBox(look.Big(x.app.t("add"), theme.ContentAddIcon(), func() {
+					if !x.app.fail(x.fill.Add(x.app.ctx, n.Path)) {
+						x.draw()
+					}
+				})))
+			}
+			continue
+		case n.Group:
+			objects = append(objects, look.Sub(n.Label))
 			continue
 		}
 		q := x.asked[n.Path]
@@ -222,11 +346,37 @@ func (x *visitView) questions(path string) []fyne.CanvasObject {
 }
 
 // answer sets an answer; what follows from it is drawn anew.
-func (x *visitView) answer(n forms.Node, value string) {
-	x.touched[n.Path] = true
-	if _, err := x.visit.Set(x.app.ctx, n.Path, value); err != nil {
-		x.app.fail(err)
+func (x *visitView) answer(path, value string) {
+	if x.app.fail(x.fill.Answer(x.app.ctx, path, value)) {
 		return
 	}
+	look.Touched()
 	x.draw()
+}
+
+// problems lists all that is open, each with a jump to it.
+func (x *visitView) problems() {
+	x.app.problemSheet(x.fill.Problems(), func(path string) {
+		x.fill.Strict = true
+		x.goTo(path)
+		x.showQuestion(path)
+	})
+}
+
+// problemSheet lists open problems; jump goes to one.
+func (a *App) problemSheet(list []present.Open, jump func(path string)) {
+	box := container.NewVBox()
+	var shut func()
+	for _, p := range list[:min(len(list), 60)] {
+		box.Add(a.problemTile(p, func() {
+			shut()
+			jump(p.Path)
+		}))
+	}
+	shut = a.sheet(a.t("missing_title", len(list)), box)
+}
+
+func (a *App) problemTile(p present.Open, tapped func()) fyne.CanvasObject {
+	return look.NewTile(container.NewBorder(nil, nil, nil, widget.NewIcon(theme.NavigateNextIcon()),
+		container.New(look.Tight(), look.Bold(p.Label), look.Caption(p.Where+" · "+p.Says))), tapped)
 }

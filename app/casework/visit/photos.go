@@ -132,7 +132,7 @@ func CheckPicture(data []byte) error {
 	switch {
 	case size > MaxPhotoBytes:
 		return &PhotoError{Why: "too_large", Size: size}
-	case isHEIC(data):
+	case IsHEIC(data):
 		return &PhotoError{Why: "heic", Size: size}
 	}
 	config, _, err := image.DecodeConfig(bytes.NewReader(data))
@@ -145,8 +145,8 @@ func CheckPicture(data []byte) error {
 	return nil
 }
 
-// isHEIC knows the pictures of newer phones (ISO/IEC 23008-12) by their brand.
-func isHEIC(data []byte) bool {
+// IsHEIC knows the pictures of newer phones (ISO/IEC 23008-12) by how the file begins.
+func IsHEIC(data []byte) bool {
 	if len(data) < 12 || string(data[4:8]) != "ftyp" {
 		return false
 	}
@@ -162,4 +162,18 @@ func (v *Visit) Shots() (n int) {
 		n += len(list)
 	}
 	return n
+}
+
+// AddTaken makes a picture that the replica has taken in already (store.PutPhoto)
+// a further answer of an image question.
+func (v *Visit) AddTaken(ctx context.Context, path string, p store.Photo, o Origin) (Photo, error) {
+	if o.Shot == "" {
+		o.Shot = p.Taken
+	}
+	if o.Place == "" && p.Place != nil {
+		o.Place, o.PlaceBy = fmt.Sprintf("%.6f %.6f 0 0", p.Place.Latitude, p.Place.Longitude), "exif"
+	}
+	return v.add(ctx, path, Photo{
+		Digest: p.Digest, Size: p.Size, Shot: o.Shot, Place: o.Place, PlaceBy: o.PlaceBy, Original: p.Original.Size,
+	})
 }

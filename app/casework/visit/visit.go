@@ -183,6 +183,10 @@ func (d *Desk) Resume(ctx context.Context, id uuid.UUID) (*Visit, error) {
 	if v.extra, err = unpacked(draft); err != nil {
 		return nil, err
 	}
+	if place, ok := draft.Answers[placeKey]; ok {
+		v.draft.Place = place
+		delete(draft.Answers, placeKey)
+	}
 	v.Page, err = registry.Open(ctx, d.Replica, draft.Household)
 	if errors.Is(err, store.ErrNotFound) && v.extra.Found != nil {
 		v.Page, err = v.extra.Found.page(draft.Household), nil
@@ -224,14 +228,17 @@ func (v *Visit) open(ctx context.Context) error {
 // Place is the screen the worker was on; it survives with the draft.
 func (v *Visit) Place() string { return v.draft.Place }
 
-// GoTo remembers the screen the worker is on.
+// GoTo remembers the question or screen the worker is on. It is kept as an answer
+// of a name that no form can have, so that it costs one row and not the whole draft.
 func (v *Visit) GoTo(ctx context.Context, place string) error {
 	if v.draft.Place == place {
 		return nil
 	}
 	v.draft.Place = place
-	return v.save(ctx)
+	return v.desk.Replica.SaveAnswer(ctx, v.ID, placeKey, place)
 }
+
+const placeKey = "@place"
 
 // Set answers a question and returns the paths that changed with it. The answer
 // is durable when Set returns. Attestations given before are dropped: they were
@@ -292,6 +299,7 @@ func (v *Visit) Remove(ctx context.Context, instance string) error {
 // save writes the whole draft: after anything but a single answer.
 func (v *Visit) save(ctx context.Context) error {
 	v.draft.Answers = v.Entry.Answers()
+	v.draft.Answers[placeKey] = v.draft.Place
 	v.draft.Extra = v.packed()
 	return v.desk.Replica.SaveDraft(ctx, v.draft)
 }

@@ -79,6 +79,24 @@ func (p *Pad) Blank() bool {
 	return length < 60
 }
 
+// Strokes are the strokes as they were drawn, each x, y, x, y …, in thousandths of
+// the pad's width: a signature's own evidence, of which the PNG is a picture.
+func (p *Pad) Strokes() [][]int {
+	w := p.Size().Width
+	if w < 1 {
+		return nil
+	}
+	out := make([][]int, 0, len(p.strokes))
+	for _, s := range p.strokes {
+		line := make([]int, 0, 2*len(s))
+		for _, at := range s {
+			line = append(line, int(at.X/w*1000+0.5), int(at.Y/w*1000+0.5))
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
 // PNG is the drawing, black on white, 900 pixels wide.
 func (p *Pad) PNG() []byte {
 	size := p.Size()

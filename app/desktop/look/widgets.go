@@ -12,53 +12,11 @@ import (
 	"fyne.io/fyne/v2/widget"
 )
 
-// Text is a label that wraps where it must: Chinese has no spaces to wrap at.
-func Text(s string) *widget.Label {
-	l := widget.NewLabel(s)
-	l.Wrapping = fyne.TextWrapBreak
-	return l
-}
-
-// Bold is a bold label that wraps.
-func Bold(s string) *widget.Label {
-	l := Text(s)
-	l.TextStyle.Bold = true
-	return l
-}
-
-// Title is the largest text of a screen, on one line.
-func Title(s string) *canvas.Text {
-	t := canvas.NewText(s, Ink)
-	t.TextStyle.Bold = true
-	t.TextSize = theme.Size(theme.SizeNameHeadingText)
-	return t
-}
-
-// Head is a title above labels, in line with their text.
-func Head(s string) fyne.CanvasObject {
-	return container.New(layout.NewCustomPaddedLayout(4, 0, theme.Size(theme.SizeNameInnerPadding), 0), Title(s))
-}
-
-// Caption is small quiet text that wraps.
-func Caption(s string) *widget.Label {
-	l := Text(s)
-	l.SizeName = theme.SizeNameCaptionText
-	l.Importance = widget.LowImportance
-	return l
-}
-
 // Tone says how urgent a chip is; it never speaks by colour alone.
 type Tone struct{ Ink, Ground color.Color }
 
-// The tones.
-var (
-	Plain  = Tone{Quiet, color.NRGBA{0xe9, 0xe6, 0xdd, 0xff}}
-	Calm   = Tone{Action, Soft}
-	Urgent = Tone{Alarm, AlarmBg}
-	Notice = Tone{Warn, WarnBg}
-	Done   = Tone{Good, GoodBg}
-	Loud   = Tone{Card, Alarm}
-)
+// The tones; Use sets them.
+var Plain, Calm, Urgent, Notice, Done, Loud Tone
 
 // Chip is a short word on a coloured ground.
 func Chip(s string, t Tone) fyne.CanvasObject {
@@ -74,7 +32,7 @@ func Chip(s string, t Tone) fyne.CanvasObject {
 func Box(inside ...fyne.CanvasObject) *fyne.Container {
 	ground := canvas.NewRectangle(Card)
 	ground.CornerRadius = 12
-	ground.StrokeColor, ground.StrokeWidth = Line, 1
+	ground.StrokeColor, ground.StrokeWidth = Line, Stroke
 	return container.NewStack(ground, container.New(layout.NewCustomPaddedLayout(10, 10, 14, 14), container.NewVBox(inside...)))
 }
 
@@ -87,9 +45,36 @@ func Banner(s string, t Tone) fyne.CanvasObject {
 	return container.NewStack(ground, container.New(layout.NewCustomPaddedLayout(4, 4, 8, 8), l))
 }
 
+// Touched is called whenever a finger does something; the app's lock waits for it.
+var Touched = func() {}
+
+func noticed(tapped func()) func() {
+	return func() {
+		Touched()
+		if tapped != nil {
+			tapped()
+		}
+	}
+}
+
 // Big makes a button as high as a thumb.
 func Big(label string, icon fyne.Resource, tapped func()) *widget.Button {
-	return widget.NewButtonWithIcon(label, icon, tapped)
+	return widget.NewButtonWithIcon(label, icon, noticed(tapped))
+}
+
+// Flat is a button without a ground, for what is seldom needed.
+func Flat(label string, icon fyne.Resource, tapped func()) *widget.Button {
+	b := Big(label, icon, tapped)
+	b.Importance = widget.LowImportance
+	return b
+}
+
+// Link is quiet text that can be tapped, for what is there on every line and seldom
+// needed.
+func Link(label string, tapped func()) *Tile {
+	t := NewTile(container.NewCenter(Small(label)), tapped)
+	t.Bare = true
+	return t
 }
 
 // Primary is the one button of a screen that goes on.
@@ -114,6 +99,7 @@ type Tile struct {
 	OnTapped func()
 	Chosen   bool
 	Ground   color.Color // nil: the card's
+	Bare     bool        // without a border
 
 	hovered, focused bool
 }
@@ -127,6 +113,7 @@ func NewTile(content fyne.CanvasObject, tapped func()) *Tile {
 
 // Tapped, FocusGained and the others make the tile a button.
 func (t *Tile) Tapped(*fyne.PointEvent) {
+	Touched()
 	if t.OnTapped != nil {
 		t.OnTapped()
 	}
@@ -148,7 +135,7 @@ func (t *Tile) MouseOut()                      { t.hovered = false; t.Refresh() 
 func (t *Tile) CreateRenderer() fyne.WidgetRenderer {
 	r := &tileRenderer{tile: t, ground: canvas.NewRectangle(Card)}
 	r.ground.CornerRadius = 12
-	r.inner = container.New(layout.NewCustomPaddedLayout(8, 8, 12, 12), t.Content)
+	r.inner = container.New(layout.NewCustomPaddedLayout(8, 8, tilePad, tilePad), t.Content)
 	r.Refresh()
 	return r
 }
@@ -170,14 +157,17 @@ func (r *tileRenderer) MinSize() fyne.Size {
 
 func (r *tileRenderer) Refresh() {
 	t := r.tile
-	r.ground.FillColor, r.ground.StrokeColor, r.ground.StrokeWidth = Card, Line, 1
+	r.ground.FillColor, r.ground.StrokeColor, r.ground.StrokeWidth = Card, Line, Stroke
 	if t.Ground != nil {
 		r.ground.FillColor = t.Ground
 	}
 	if t.Chosen {
 		r.ground.FillColor, r.ground.StrokeColor, r.ground.StrokeWidth = Soft, Action, 2.5
 	}
-	if t.hovered {
+	if t.Bare {
+		r.ground.StrokeWidth, r.ground.CornerRadius = 0, 0
+	}
+	if t.hovered && !t.Bare {
 		r.ground.StrokeColor = Action
 	}
 	if t.focused {
@@ -194,114 +184,34 @@ func (r *tileRenderer) Destroy()                     {}
 // Choice is a tile with one word, chosen or not; the mark says so besides the
 // colour.
 func Choice(label string, chosen bool, tapped func()) *Tile {
-	text := canvas.NewText(mark(chosen)+label, Ink)
-	text.TextSize = theme.Size(theme.SizeNameText)
-	text.TextStyle.Bold = chosen
-	t := NewTile(container.NewCenter(text), tapped)
+	return ChoiceWithin(label, chosen, 0, tapped)
+}
+
+// ChoiceWithin is a choice no wider than width (0: as wide as it is).
+func ChoiceWithin(label string, chosen bool, width float32, tapped func()) *Tile {
+	size, style := theme.Size(theme.SizeNameText), fyne.TextStyle{Bold: chosen}
+	lines := []string{mark(chosen) + label}
+	if width > 0 {
+		lines = Break(lines[0], width-2*tilePad, size, style)
+	}
+	t := NewTile(container.NewCenter(Lines(lines, Ink, size, style, fyne.TextAlignCenter)), tapped)
 	t.Chosen = chosen
 	return t
 }
+
+// ChoiceIn is a choice on a ground of its own.
+func ChoiceIn(ground color.Color, label string, width float32, tapped func()) *Tile {
+	t := ChoiceWithin(label, false, width, tapped)
+	t.Ground = ground
+	return t
+}
+
+// tilePad is the space beside a tile's content.
+const tilePad = 12
 
 func mark(chosen bool) string {
 	if chosen {
 		return "✓ "
 	}
 	return ""
-}
-
-// Middle keeps content in the middle of the screen, no wider than w.
-func Middle(w float32, content fyne.CanvasObject) fyne.CanvasObject {
-	return container.New(&middle{w}, content)
-}
-
-type middle struct{ width float32 }
-
-func (m *middle) Layout(objects []fyne.CanvasObject, size fyne.Size) {
-	w := min(m.width, size.Width)
-	for _, o := range objects {
-		o.Resize(fyne.NewSize(w, size.Height))
-		o.Move(fyne.NewPos((size.Width-w)/2, 0))
-	}
-}
-
-func (m *middle) MinSize(objects []fyne.CanvasObject) fyne.Size {
-	var s fyne.Size
-	for _, o := range objects {
-		s = s.Max(o.MinSize())
-	}
-	return fyne.NewSize(min(s.Width, m.width), s.Height)
-}
-
-// Split puts two parts side by side where there is room, left with its share of
-// the width; else one above the other, the first with the share above of the
-// height.
-func Split(share, above float32, left, right fyne.CanvasObject) fyne.CanvasObject {
-	return container.New(&split{share, above}, left, right)
-}
-
-// Wide is the width from which a screen has two columns.
-const Wide = 1000
-
-type split struct{ share, above float32 }
-
-func (s *split) Layout(o []fyne.CanvasObject, size fyne.Size) {
-	if size.Width < Wide {
-		// No higher than its content, where that is known.
-		h := size.Height * s.above
-		if scrolled, ok := o[0].(*container.Scroll); ok {
-			h = min(h, scrolled.Content.MinSize().Height+4)
-		}
-		o[0].Move(fyne.NewPos(0, 0))
-		o[0].Resize(fyne.NewSize(size.Width, h))
-		o[1].Move(fyne.NewPos(0, h+10))
-		o[1].Resize(fyne.NewSize(size.Width, size.Height-h-10))
-		return
-	}
-	w := size.Width * s.share
-	o[0].Move(fyne.NewPos(0, 0))
-	o[0].Resize(fyne.NewSize(w-6, size.Height))
-	o[1].Move(fyne.NewPos(w+6, 0))
-	o[1].Resize(fyne.NewSize(size.Width-w-6, size.Height))
-}
-
-func (s *split) MinSize(o []fyne.CanvasObject) fyne.Size {
-	a, b := o[0].MinSize(), o[1].MinSize()
-	return fyne.NewSize(max(a.Width, b.Width), min(a.Height, 120)+min(b.Height, 120))
-}
-
-// Strip lays its parts out one below the other where it is narrow, beside each
-// other in rows where it is wide.
-func Strip() fyne.Layout {
-	return &strip{below: layout.NewVBoxLayout(), beside: layout.NewRowWrapLayoutWithCustomPadding(6, 6)}
-}
-
-type strip struct {
-	below, beside fyne.Layout
-	width         float32 // as of the last layout
-}
-
-// stripWide is the width from which a strip has rows.
-const stripWide = 520
-
-func (s *strip) now() fyne.Layout {
-	if s.width < stripWide {
-		return s.below
-	}
-	return s.beside
-}
-
-func (s *strip) Layout(o []fyne.CanvasObject, size fyne.Size) {
-	s.width = size.Width
-	s.now().Layout(o, size)
-}
-
-func (s *strip) MinSize(o []fyne.CanvasObject) fyne.Size {
-	return fyne.NewSize(120, s.now().MinSize(o).Height)
-}
-
-// Small is small quiet text on one line.
-func Small(s string) *canvas.Text {
-	t := canvas.NewText(s, Quiet)
-	t.TextSize = theme.Size(theme.SizeNameCaptionText)
-	return t
 }

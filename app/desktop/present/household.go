@@ -22,7 +22,7 @@ type Household struct {
 	ID                     uuid.UUID
 	Name, Address, Phone   string
 	Village, Aid, LastSeen string
-	Facts                  []Pair
+	Facts                  []Fact
 	Members                []Person
 	History                []Past
 	Task                   tasks.Task // zero: nobody asked
@@ -30,6 +30,9 @@ type Household struct {
 	Draft                  uuid.UUID
 	Conflicts              int
 }
+
+// A Fact is what the registry says, and since when.
+type Fact struct{ Label, Value, Since string }
 
 // A Pair is a label and a value.
 type Pair struct{ Label, Value string }
@@ -67,9 +70,13 @@ func (s *Session) Household(ctx context.Context, id uuid.UUID, unmasked bool) (*
 		ID: id, Name: e.Text("name"), Address: e.Text("address"), Phone: mask(export.MaskPhone, e.Text("phone")), Village: e.Text("village"),
 		Aid: labels.value("aid", e.Text("aid")), LastSeen: e.Text("last_visit"), Conflicts: len(e.Conflicts),
 	}
-	for _, field := range []string{"area", "house_structure", "house_safety", "water", "money_range", "veh_car_has"} {
+	for _, field := range []string{"aid_since", "cause", "area", "house_structure", "house_safety", "water", "money_range", "veh_car_has"} {
 		if v := e.Text(field); v != "" {
-			h.Facts = append(h.Facts, Pair{labels.label(field), labels.value(field, v)})
+			fact := Fact{Label: labels.label(field), Value: labels.value(field, v)}
+			if heads, err := r.Heads(ctx, id, field); err == nil && len(heads) > 0 {
+				fact.Since = heads[0].Clock.Time().Format(time.DateOnly)
+			}
+			h.Facts = append(h.Facts, fact)
 		}
 	}
 	for _, m := range p.Members {
@@ -78,11 +85,7 @@ func (s *Session) Household(ctx context.Context, id uuid.UUID, unmasked bool) (*
 			Number: mask(export.MaskID, m.Text("id_no")), Health: labels.value("health", m.Text("health")), Counted: m.Text("counted") != "no",
 		}
 		if born, err := time.Parse(time.DateOnly, m.Text("birth")); err == nil {
-			now := s.Office.World.Now()
-			person.Age, person.HasAge = now.Year()-born.Year(), true
-			if now.YearDay() < born.YearDay() {
-				person.Age--
-			}
+			person.Age, person.HasAge = Age(born, s.Office.World.Now()), true
 		}
 		h.Conflicts += len(m.Conflicts)
 		h.Members = append(h.Members, person)
@@ -110,7 +113,7 @@ func (s *Session) Household(ctx context.Context, id uuid.UUID, unmasked bool) (*
 		return nil, err
 	}
 	for _, d := range drafts {
-		if d.Household == id {
+		if d.Household == id && d.Author == s.Person {
 			h.Draft = d.ID
 		}
 	}

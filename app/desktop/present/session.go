@@ -17,6 +17,8 @@ import (
 	"ironfeet/app/casework/review"
 	"ironfeet/app/casework/visit"
 	"ironfeet/app/words"
+	"ironfeet/assets/font"
+	"ironfeet/store/audit"
 	"ironfeet/store/vault"
 	"ironfeet/store/world"
 	"ironfeet/sync/trust"
@@ -30,6 +32,8 @@ type Session struct {
 	Role   trust.Role
 	Shelf  *publish.Shelf
 	Say    *words.Speaker
+
+	log *audit.Log
 }
 
 // People are those who can unlock a data folder. vault.None means there is
@@ -59,7 +63,13 @@ func Start(of *office.Office, person uuid.UUID, name string, say *words.Speaker)
 }
 
 // Close locks the folder again.
-func (s *Session) Close() error { return s.Office.Close() }
+func (s *Session) Close() error {
+	if s.log != nil {
+		_ = s.log.Close() // every entry is durable already
+		s.log = nil
+	}
+	return s.Office.Close()
+}
 
 // Desk is where this person fills visits.
 func (s *Session) Desk() *visit.Desk {
@@ -150,3 +160,7 @@ func T(say *words.Speaker, key string, parts ...any) string {
 	}
 	return fmt.Sprintf(text, parts...)
 }
+
+// Glyphless are the characters of a text that the screens cannot draw: the name is
+// to be photographed as it was written by hand.
+func (s *Session) Glyphless(text string) string { return font.Missing(text) }
