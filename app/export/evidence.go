@@ -19,6 +19,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 	"github.com/google/uuid"
 
+	"ironfeet/forms"
 	"ironfeet/store"
 	"ironfeet/sync/cose"
 	"ironfeet/sync/trust"
@@ -26,6 +27,7 @@ import (
 
 // The evidence package is a ZIP of stored (never deflated) entries:
 //
+//	audit/checkpoint.txt                size and tree hash of the county's audit log
 //	certificates/<subject>-<key>.cose   enrolments, signed by the county's root
 //	heads/<node>/<first>-<last>.cose    signed bundle heads: each node's unbroken chain
 //	visits/<visit>/content.cbor         what the investigators attested
@@ -73,6 +75,8 @@ type Signer struct {
 	Key  ed25519.PrivateKey
 	Root ed25519.PublicKey
 	Now  func() time.Time
+
+	Checkpoint []byte // of the audit log, to be witnessed by whoever gets the package; may be nil
 }
 
 // Evidence is what a package came to.
@@ -120,6 +124,11 @@ func WriteEvidence(ctx context.Context, w io.Writer, r *store.Replica, records [
 			certificates[certificateName(c)] = c.Raw
 		}
 	}
+	if s.Checkpoint != nil {
+		if err := p.add("audit/checkpoint.txt", s.Checkpoint); err != nil {
+			return n, err
+		}
+	}
 	for _, name := range sortedKeys(certificates) {
 		n.Certificates++
 		if err := p.add(name, certificates[name]); err != nil {
@@ -164,7 +173,7 @@ func WriteEvidence(ctx context.Context, w io.Writer, r *store.Replica, records [
 				return n, err
 			}
 		}
-		plain, err := json.MarshalIndent(rec.Visit.Record.Nested(), "", "  ")
+		plain, err := readableRecord(rec.Visit.Record)
 		if err != nil {
 			return n, err
 		}
@@ -244,6 +253,13 @@ func certificateName(c trust.Certificate) string {
 
 func headName(b store.Bundle) string {
 	return fmt.Sprintf("heads/%s/%012d-%012d.cose", b.Node, b.First, b.Last)
+}
+
+// readableRecord is a visit's answers as JSON, without what neighbours said: that
+// is in the signed content alone, which no signature could vouch for otherwise.
+func readableRecord(r forms.Record) ([]byte, error) {
+	r.Answers = slices.DeleteFunc(slices.Clone(r.Answers), func(a forms.Answer) bool { return never(a.Path, true) })
+	return json.MarshalIndent(r.Nested(), "", "  ")
 }
 
 // readable is an entity as JSON for a person's eyes.

@@ -4,8 +4,16 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"encoding/csv"
+	"encoding/json"
+	"hash/crc32"
+	"io"
+	"iter"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,58 +28,99 @@ import (
 	"ironfeet/app/casework/tasks"
 	"ironfeet/app/export"
 	"ironfeet/app/practice"
+	"ironfeet/store"
 	"ironfeet/store/world"
 	"ironfeet/sync/trust"
 )
 
 var ctx = context.Background()
 
-// verified makes a county with three accepted, decided visits and returns its
-// records.
+// TestMain makes one county with three accepted, decided visits for all tests:
+// enrolling costs more than everything that is tested here.
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "ironfeet-export-")
+	if err != nil {
+		panic(err)
+	}
+	practised = func() (*practice.County, error) { return setUp(filepath.Join(dir, "county")) }
+	practised = sync.OnceValues(practised)
+	code := m.Run()
+	if c, err := practised(); err == nil {
+		c.Close()
+	}
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+var practised func() (*practice.County, error)
+
+// verified is that county and its records, read anew.
 func verified(t testing.TB) (*practice.County, []export.Record) {
 	t.Helper()
-	c, err := practice.SetUp(ctx, world.Real(), t.TempDir(), 24, "township", "tablet-a")
+	c, err := practised()
 	require.NoError(t, err)
-	t.Cleanup(func() { c.Close() })
-	tablet, town := c.Nodes["tablet-a"], c.Nodes["township"]
-	shelf := &publish.Shelf{}
-	list, err := tasks.List(ctx, tablet.Office.Replica, "", tasks.Open)
-	require.NoError(t, err)
-	for i, task := range list[:3] {
-		for _, h := range c.Sample.Households {
-			if h.ID == task.Household {
-				_, err := tablet.Walk(ctx, shelf, task, h.Visit(time.Now(), false), uint64(i*10))
-				require.NoError(t, err)
-			}
-		}
-	}
-	for _, n := range []*practice.Node{tablet, town} {
-		_, err = n.Office.Client().Sync(ctx, nil)
-		require.NoError(t, err)
-	}
-	reviewer := &review.Reviewer{Replica: town.Office.Replica, Shelf: shelf, Person: town.People[0].ID, Role: trust.Township, Now: time.Now, NewID: world.Real().NewID}
-	inbox, err := review.Inbox(ctx, town.Office.Replica, c.Sample.Code)
-	require.NoError(t, err)
-	require.Len(t, inbox, 3)
-	for _, w := range inbox {
-		open, err := reviewer.Open(ctx, w.Visit)
-		require.NoError(t, err)
-		require.NoError(t, reviewer.Accept(ctx, open, nil, ""))
-	}
-	_, err = town.Office.Client().Sync(ctx, nil)
-	require.NoError(t, err)
-	pending, err := determination.Pending(ctx, c.Office.Replica, c.Sample.Code)
-	require.NoError(t, err)
-	for _, v := range pending {
-		rules, err := determination.Rules(ctx, c.Office.Replica, v)
-		require.NoError(t, err)
-		_, err = determination.Decide(ctx, c.Office.Replica, world.Real().NewID, c.Clerk, v, determination.Suggest(rules, v), "", "")
-		require.NoError(t, err)
-	}
 	records, err := export.Verified(ctx, c.Office.Replica, "")
 	require.NoError(t, err)
 	require.Len(t, records, 3)
 	return c, records
+}
+
+func setUp(dir string) (*practice.County, error) {
+	c, err := practice.SetUp(ctx, world.Real(), dir, 24, "township", "tablet-a")
+	if err != nil {
+		return nil, err
+	}
+	tablet, town := c.Nodes["tablet-a"], c.Nodes["township"]
+	shelf := &publish.Shelf{}
+	list, err := tasks.List(ctx, tablet.Office.Replica, "", tasks.Open)
+	if err != nil {
+		return nil, err
+	}
+	for i, task := range list[:3] {
+		for _, h := range c.Sample.Households {
+			if h.ID == task.Household {
+				if _, err := tablet.Walk(ctx, shelf, task, h.Visit(time.Now(), false), uint64(i*10)); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	for _, n := range []*practice.Node{tablet, town} {
+		if _, err = n.Office.Client().Sync(ctx, nil); err != nil {
+			return nil, err
+		}
+	}
+	reviewer := &review.Reviewer{Replica: town.Office.Replica, Shelf: shelf, Person: town.People[0].ID, Role: trust.Township, Now: time.Now, NewID: world.Real().NewID}
+	inbox, err := review.Inbox(ctx, town.Office.Replica, c.Sample.Code)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range inbox {
+		open, err := reviewer.Open(ctx, w.Visit)
+		if err != nil {
+			return nil, err
+		}
+		if err := reviewer.Accept(ctx, open, nil, ""); err != nil {
+			return nil, err
+		}
+	}
+	if _, err = town.Office.Client().Sync(ctx, nil); err != nil {
+		return nil, err
+	}
+	pending, err := determination.Pending(ctx, c.Office.Replica, c.Sample.Code)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range pending {
+		rules, err := determination.Rules(ctx, c.Office.Replica, v)
+		if err != nil {
+			return nil, err
+		}
+		if _, err = determination.Decide(ctx, c.Office.Replica, world.Real().NewID, c.Clerk, v, determination.Suggest(rules, v), "", ""); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
 }
 
 func TestEvidence(t *testing.T) { // invariant 3
@@ -117,85 +166,342 @@ func TestEvidence(t *testing.T) { // invariant 3
 	}
 	require.NotEmpty(t, check(whole[:len(whole)-100]), "torn")
 	require.NotEmpty(t, check(append(bytes.Clone(whole), 0)), "longer")
+}
 
-	// Entries left out, added or exchanged, in an otherwise sound archive.
-	for name, alter := range map[string]func(name string, data []byte) (string, []byte, bool){
-		"a photo is left out": func(n string, d []byte) (string, []byte, bool) { return n, d, !strings.HasPrefix(n, "blobs/") },
-		"an attestation is missing": func(n string, d []byte) (string, []byte, bool) {
-			return n, d, !strings.HasSuffix(n, "attestation-2.cose")
-		},
-		"a record reads otherwise": func(n string, d []byte) (string, []byte, bool) {
-			return n, bytes.ReplaceAll(d, []byte("completed"), []byte("Completed")), true
-		},
-		"an entry is added": func(n string, d []byte) (string, []byte, bool) {
-			if n == "manifest.cose" {
-				return "extra.txt", d, true
+// repack writes the package anew with its entries altered by somebody who has
+// everything but the county's keys.
+func repack(t testing.TB, whole []byte, alter func(name string, data []byte) (string, []byte, bool)) []byte {
+	t.Helper()
+	z, err := zip.NewReader(bytes.NewReader(whole), int64(len(whole)))
+	require.NoError(t, err)
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	for _, f := range z.File {
+		r, err := f.Open()
+		require.NoError(t, err)
+		data, err := io.ReadAll(r)
+		require.NoError(t, err)
+		as, content, keep := alter(f.Name, data)
+		if !keep {
+			continue
+		}
+		// As the writer itself does it, so that only the content differs.
+		e, err := w.CreateRaw(&zip.FileHeader{Name: as, Method: zip.Store, CRC32: crc32.ChecksumIEEE(content), CompressedSize64: uint64(len(content)), UncompressedSize64: uint64(len(content))})
+		require.NoError(t, err)
+		_, err = e.Write(content)
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.Close())
+	return out.Bytes()
+}
+
+func flip(data []byte) []byte {
+	bad := bytes.Clone(data)
+	bad[len(bad)/2] ^= 1
+	return bad
+}
+
+func TestEveryTamperingIsRefusedAndNamed(t *testing.T) { // invariant 3
+	c, records := verified(t)
+	signer := export.Signer{Node: c.Office.Replica.Identity().Node, Key: c.Office.NodeKey, Root: c.Office.Root, Now: time.Now, Checkpoint: []byte("checkpoint\n")}
+	var b bytes.Buffer
+	_, err := export.WriteEvidence(ctx, &b, c.Office.Replica, records, signer)
+	require.NoError(t, err)
+	whole := bytes.Clone(b.Bytes())
+	one := "visits/" + records[0].Visit.ID.String() + "/"
+	photo := "blobs/" + records[0].Visit.Content.Photos[0].Digest.String()
+	enrolment := "certificates/" + records[0].Visit.Investigator[0].String()
+
+	// A thief's own county: a manifest that he can sign.
+	_, thief, err := ed25519.GenerateKey(nil)
+	require.NoError(t, err)
+	forged := signer
+	forged.Key = thief
+	b.Reset()
+	_, err = export.WriteEvidence(ctx, &b, c.Office.Replica, records[1:], forged)
+	require.NoError(t, err)
+	forgery := bytes.Clone(b.Bytes())
+
+	alter := func(prefix string) func(string, []byte) (string, []byte, bool) {
+		return func(n string, d []byte) (string, []byte, bool) {
+			if strings.HasPrefix(n, prefix) {
+				return n, flip(d), true
 			}
 			return n, d, true
-		},
+		}
+	}
+	leave := func(prefix string) func(string, []byte) (string, []byte, bool) {
+		return func(n string, d []byte) (string, []byte, bool) { return n, d, !strings.HasPrefix(n, prefix) }
+	}
+	for _, test := range []struct {
+		name string
+		file []byte
+		part string // what the refusal names
+		what string
+	}{
+		{"the signed record is altered", repack(t, whole, alter(one+"content.cbor")), one + "content.cbor", "altered"},
+		{"the readable record is altered", repack(t, whole, alter(one+"record.json")), one + "record.json", "altered"},
+		{"a decision is altered", repack(t, whole, alter(one+"determination.json")), one + "determination.json", "altered"},
+		{"a photo is altered", repack(t, whole, alter(photo)), photo, "altered"},
+		{"an attestation is altered", repack(t, whole, alter(one+"attestation-1.cose")), one + "attestation-1.cose", "altered"},
+		{"an enrolment is altered", repack(t, whole, alter(enrolment)), enrolment, "altered"},
+		{"a bundle's head is altered", repack(t, whole, alter("heads/")), "heads/", "altered"},
+		{"the audit checkpoint is altered", repack(t, whole, alter("audit/")), "audit/", "altered"},
+		{"the manifest is altered", repack(t, whole, alter("manifest.cose")), "manifest.cose", "altered"},
+		{"a record is left out", repack(t, whole, leave(one)), one + "content.cbor", "missing"},
+		{"a photo is left out", repack(t, whole, leave(photo)), photo, "missing"},
+		{"an attestation is left out", repack(t, whole, leave(one+"attestation-2.cose")), one + "attestation-2.cose", "missing"},
+		{"an enrolment is left out", repack(t, whole, leave(enrolment)), enrolment, "missing"},
+		{"the manifest is left out", repack(t, whole, leave("manifest.cose")), "manifest.cose", "missing"},
+		{"an entry is added", repack(t, whole, func(n string, d []byte) (string, []byte, bool) {
+			return strings.Replace(n, "audit/checkpoint.txt", "audit/other.txt", 1), d, true
+		}), "audit/other.txt", "added"},
+		{"a record is left out and the manifest written anew by somebody else", forgery, "manifest.cose", "not_trusted"},
 	} {
-		z, err := zip.NewReader(bytes.NewReader(whole), int64(len(whole)))
-		require.NoError(t, err)
-		var out bytes.Buffer
-		w := zip.NewWriter(&out)
-		for _, f := range z.File {
+		t.Run(test.name, func(t *testing.T) {
+			proof, faults := export.Verify(bytes.NewReader(test.file), int64(len(test.file)), c.Office.Root)
+			require.Nil(t, proof)
+			require.NotEmpty(t, faults)
+			var said []string
+			for _, f := range faults {
+				var tampered *export.Tampered
+				require.ErrorAs(t, f, &tampered)
+				said = append(said, tampered.Part+" "+tampered.What)
+			}
+			require.True(t, slices.ContainsFunc(said, func(s string) bool {
+				return strings.HasPrefix(s, test.part) && strings.HasSuffix(s, test.what)
+			}), "%v names no %s %s", said, test.part, test.what)
+		})
+	}
+	_, faults := export.Verify(bytes.NewReader(whole), int64(len(whole)), c.Office.Root)
+	require.Empty(t, faults)
+	// Reading the answers does not show what a neighbour said.
+	z, err := zip.NewReader(bytes.NewReader(whole), int64(len(whole)))
+	require.NoError(t, err)
+	for _, f := range z.File {
+		if strings.HasSuffix(f.Name, ".json") {
 			r, err := f.Open()
 			require.NoError(t, err)
-			var data bytes.Buffer
-			_, err = data.ReadFrom(r)
+			data, err := io.ReadAll(r)
 			require.NoError(t, err)
-			as, content, keep := alter(f.Name, data.Bytes())
-			if !keep {
-				continue
-			}
-			e, err := w.CreateHeader(&zip.FileHeader{Name: as, Method: zip.Store})
-			require.NoError(t, err)
-			_, err = e.Write(content)
-			require.NoError(t, err)
+			require.NotContains(t, string(data), "说的和家里讲的差不多", f.Name)
 		}
-		require.NoError(t, w.Close())
-		require.NotEmpty(t, check(out.Bytes()), name)
 	}
+}
+
+// each makes records a sequence again.
+func each(records []export.Record) iter.Seq2[export.Record, error] {
+	return func(yield func(export.Record, error) bool) {
+		for _, r := range records {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	}
+}
+
+func write(t testing.TB, format string, records []export.Record, tpl *export.Template, o export.Options) (string, export.Count) {
+	t.Helper()
+	var b bytes.Buffer
+	if o.Day.IsZero() {
+		o.Day = time.Now()
+	}
+	n, err := export.Write(&b, format, each(records), tpl, o)
+	require.NoError(t, err)
+	return b.String(), n
 }
 
 func TestTables(t *testing.T) {
 	_, records := verified(t)
-	day := export.Options{Day: time.Now()}
-	var b bytes.Buffer
-	n, err := export.CSV(&b, records, day)
-	require.NoError(t, err)
+	text, n := write(t, "csv", records, export.Default(), export.Options{})
 	require.Equal(t, 3, n.Households)
-	text := b.String()
 	require.True(t, strings.HasPrefix(text, "\ufeff"), "spreadsheets need the mark")
 	rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(text, "\ufeff"))).ReadAll()
 	require.NoError(t, err)
-	require.Greater(t, len(rows), 3)
-	for _, r := range records {
-		for _, m := range r.Members {
-			require.NotContains(t, text, m.Text("id_no"), "masked unless asked for")
+	require.Len(t, rows, 4)
+	require.Zero(t, n.Failed)
+
+	full := export.Options{Unmasked: true, Reason: "年度核查，报州民政局"}
+	for _, format := range export.Formats {
+		masked, n := write(t, format, records, export.Default(), export.Options{})
+		unmasked, _ := write(t, format, records, export.Default(), full)
+		if format == "xlsx" {
+			masked, unmasked = sheets(t, masked), sheets(t, unmasked)
 		}
-		require.NotContains(t, text, r.Household.Text("phone"))
+		require.Contains(t, unmasked, records[0].Household.Text("phone"), format)
+		for _, r := range records {
+			require.NotContains(t, masked, r.Household.Text("phone"), format)
+			require.NotContains(t, masked, r.Household.Text("name"), format)
+			for _, m := range r.Members {
+				require.NotContains(t, masked, m.Text("id_no"), "%s: masked unless asked for", format)
+				if age(m.Text("birth")) < 18 {
+					require.NotContains(t, unmasked, m.Text("id_no"), "%s: a child is in no general export", format)
+					require.NotContains(t, unmasked, m.Text("name"), format)
+				}
+			}
+		}
+		for _, out := range []string{masked, unmasked} {
+			require.NotContains(t, out, "说的和家里讲的差不多", "a neighbour's words are never exported")
+		}
+		require.NotZero(t, n.MinorsLeftOut, "the sample has children")
 	}
-	require.NotContains(t, text, "说的和家里讲的差不多", "a neighbour's words are never exported")
+	_, err = export.Write(&bytes.Buffer{}, "csv", each(records), export.Default(), export.Options{Unmasked: true, Day: time.Now()})
+	require.ErrorIs(t, err, export.ErrNoReason)
+	_, err = export.Write(&bytes.Buffer{}, "docx", each(records), export.Default(), export.Options{Day: time.Now()})
+	require.ErrorContains(t, err, "docx")
 
-	_, err = export.CSV(&bytes.Buffer{}, records, export.Options{Unmasked: true, Day: time.Now()})
-	require.Error(t, err, "without a reason nothing is unmasked")
-	b.Reset()
-	_, err = export.CSV(&b, records, export.Options{Unmasked: true, Reason: "年度核查，报州民政局", Day: time.Now()})
-	require.NoError(t, err)
-	require.Contains(t, b.String(), records[0].Household.Text("phone"))
+	lines, n := write(t, "jsonl", records, export.Default(), export.Options{})
+	require.Equal(t, n.Households, strings.Count(lines, "\n"))
+	for line := range strings.Lines(lines) {
+		var one map[string]any
+		require.NoError(t, json.Unmarshal([]byte(line), &one))
+		require.NotEmpty(t, one["成员"])
+	}
+	points, _ := write(t, "geojson", records, export.Default(), full)
+	var g struct {
+		Type     string
+		Features []struct {
+			Geometry   struct{ Coordinates []float64 }
+			Properties map[string]string
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(points), &g))
+	require.Equal(t, "FeatureCollection", g.Type)
+	require.Len(t, g.Features, 3)
+	require.InDelta(t, 106.2, g.Features[0].Geometry.Coordinates[0], 0.1, "longitude first (RFC 7946)")
+	blurred, _ := write(t, "geojson", records, export.Default(), export.Options{})
+	require.Contains(t, blurred, "[106.2,23.1]", "masked, a point is a kilometre wide")
+}
 
-	b.Reset()
-	_, err = export.XLSX(&b, records, day)
-	require.NoError(t, err)
-	f, err := excelize.OpenReader(&b)
+func age(birth string) int {
+	at, err := time.Parse(time.DateOnly, birth)
+	if err != nil {
+		return 0
+	}
+	return int(time.Since(at).Hours() / 24 / 365.25)
+}
+
+// sheets are all cells of a workbook, and checks that numbers of 18 digits are text.
+func sheets(t testing.TB, data string) string {
+	t.Helper()
+	f, err := excelize.OpenReader(strings.NewReader(data))
 	require.NoError(t, err)
 	defer f.Close()
-	require.NotEmpty(t, f.GetSheetList())
-	b.Reset()
-	n, err = export.JSONLines(&b, records, day)
+	var all strings.Builder
+	for _, s := range f.GetSheetList() {
+		rows, err := f.GetRows(s)
+		require.NoError(t, err)
+		for i, row := range rows {
+			for j, v := range row {
+				all.WriteString(v + "\n")
+				if len(v) == 18 && i > 0 {
+					cell, err := excelize.CoordinatesToCellName(j+1, i+1)
+					require.NoError(t, err)
+					kind, err := f.GetCellType(s, cell)
+					require.NoError(t, err)
+					require.Equal(t, excelize.CellTypeInlineString, kind, "%s!%s %s", s, cell, v)
+				}
+			}
+		}
+	}
+	return all.String()
+}
+
+const template = `## 设置
+
+| 名称 | 值 |
+| --- | --- |
+| 标题 | 金民工程导入 |
+
+## 列
+
+| 工作表 | 每行 | 列名 | 取值 | 代码表 | 类型 |
+| --- | --- | --- | --- | --- | --- |
+| 家庭 | 户 | 户主 | ${name} | | |
+| 家庭 | 户 | 饮水 | ${visit.water} | 饮水 | |
+| 家庭 | 户 | 老人 | count(/members[age >= 60]) | | 数字 |
+| 家庭 | 户 | 年收入 | sum(/incomes/yearly) | | 数字 |
+| 家庭 | 户 | 保障 | if(${category} = 'dibao' or ${category} = 'tekun', '1', '0') | | |
+| 家庭 | 户 | 孩子 | count(/members[age < 18]) | | 数字 |
+| 家庭 | 户 | 结论 | ${visit.summary} | | |
+| 人员 | 成员 | 证件 | ${id_no} | | |
+| 人员 | 成员 | 户主电话 | ${household.phone} | | |
+
+## 代码
+
+| 代码表 | 代码 | 名称 |
+| --- | --- | --- |
+| 饮水 | well | 02 |
+`
+
+func TestACountyWritesItsOwnTemplate(t *testing.T) {
+	c, records := verified(t)
+	fields, err := export.FieldsOf(ctx, c.Office.Replica)
 	require.NoError(t, err)
-	require.Equal(t, n.Households, strings.Count(b.String(), "\n"))
+	tpl, report := export.ReadTemplate("金民.md", []byte(template), fields)
+	require.NotNil(t, tpl, "%v", report.Errors)
+	text, n := write(t, "csv", records, tpl, export.Options{})
+	require.Equal(t, 3, n.Unmapped, "the list does not know the code tap: it stands as it is, and is counted")
+	require.Zero(t, n.Failed)
+	rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(text, "\ufeff"))).ReadAll()
+	require.NoError(t, err)
+	require.Equal(t, []string{"户主", "饮水", "老人", "年收入", "保障", "孩子", "结论"}, rows[0], "the order of the rows is the order of the columns")
+	for _, row := range rows[1:] {
+		require.Equal(t, "tap", row[1])
+		require.Equal(t, "0", row[5], "minors are not even counted by a formula")
+		require.Equal(t, "**", row[6], "free text is withheld: anything can stand in it")
+	}
+	text, _ = write(t, "csv", records, tpl, export.Options{Unmasked: true, Reason: "移送"})
+	require.Contains(t, text, "家里收拾得干净")
+}
+
+func TestAFaultyTemplateNamesItsCells(t *testing.T) {
+	c, _ := verified(t)
+	fields, err := export.FieldsOf(ctx, c.Office.Replica)
+	require.NoError(t, err)
+	for _, test := range []struct{ name, from, to, code, near string }{
+		{"an unknown field", "${visit.water}", "${visit.watr}", "template.unknown_field", "visit.water"},
+		{"a formula that cannot be read", "sum(/incomes/yearly)", "sum(/incomes/", "template.formula", ""},
+		{"a function that is not known", "sum(/incomes/yearly)", "system('rm')", "template.formula", ""},
+		{"a neighbour's words", "${visit.summary}", "${visit.nb_says}", "template.never", ""},
+		{"what concerns children", "${visit.summary}", "${visit.child_status}", "template.never", ""},
+		{"a list of codes that is not there", "| 饮水 | |\n", "| 饮用水 | |\n", "template.no_codes", "饮水"},
+		{"a code twice", "| 饮水 | well | 02 |", "| 饮水 | well | 02 |\n| 饮水 | well | 03 |", "template.code_twice", ""},
+		{"no source", "${household.phone}", "", "template.column_incomplete", ""},
+		{"a row of neither kind", "| 户 | 户主 |", "| 村 | 户主 |", "template.row", ""},
+		{"no columns", "## 列", "## 别的", "template.no_sheet", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			require.Contains(t, template, test.from)
+			tpl, report := export.ReadTemplate("x.md", []byte(strings.Replace(template, test.from, test.to, 1)), fields)
+			require.Nil(t, tpl)
+			require.NotEmpty(t, report.Errors)
+			require.Equal(t, test.code, report.Errors[0].Code, "%v", report.Errors)
+			require.Equal(t, test.near, report.Errors[0].Near)
+		})
+	}
+	tpl, report := export.ReadTemplate("x.xlsx", make([]byte, export.MaxTemplate+1), fields)
+	require.Nil(t, tpl)
+	require.Equal(t, "template.too_large", report.Errors[0].Code)
+}
+
+// Names that a spreadsheet would run, and marks that turn what is read around.
+func TestWhatANameCannotDo(t *testing.T) {
+	_, records := verified(t)
+	for _, test := range []struct{ name, stands string }{
+		{"=HYPERLINK(\"http://x\")", "'=HYPERLINK(\"http://x\")"},
+		{"+1+cmd", "'+1+cmd"}, {"-2+3", "'-2+3"}, {"@SUM(A1)", "'@SUM(A1)"}, {"＝1+1", "'＝1+1"}, {"-5.20", "-5.20"},
+		{"\t=1", "' =1"[1:]}, {"韦\u202e大山", "韦大山"}, {"韦\n大山", "韦 大山"}, {"<script>alert(1)</script>", "<script>alert(1)</script>"},
+	} {
+		records[0].Household.Fields["name"] = store.Text(test.name)
+		o := export.Options{Unmasked: true, Reason: "试"}
+		text, _ := write(t, "csv", records[:1], export.Default(), o)
+		rows, err := csv.NewReader(strings.NewReader(strings.TrimPrefix(text, "\ufeff"))).ReadAll()
+		require.NoError(t, err)
+		require.Equal(t, test.stands, rows[1][2], "%q", test.name)
+		book, _ := write(t, "xlsx", records[:1], export.Default(), o)
+		require.Contains(t, sheets(t, book), test.stands, "%q", test.name)
+	}
 }
 
 func TestMasks(t *testing.T) {

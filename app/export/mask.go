@@ -2,6 +2,7 @@ package export
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -21,6 +22,22 @@ func MaskName(s string) string {
 	return s[:n] + "**"
 }
 
+// MaskAccount keeps the last four digits of a bank account.
+func MaskAccount(s string) string { return keepEnds(s, 0, 4) }
+
+// MaskPlate keeps the province, the city and the last two: 桂F***12.
+func MaskPlate(s string) string { return keepEnds(s, 2, 2) }
+
+// MaskAddress keeps what leads to the village, not to the door.
+func MaskAddress(s string) string {
+	for _, end := range []string{"村", "社区", "居委会"} {
+		if i := strings.Index(s, end); i >= 0 {
+			return s[:i+len(end)] + "**"
+		}
+	}
+	return MaskName(s)
+}
+
 // maskBirth keeps the year.
 func maskBirth(s string) string {
 	if len(s) < 4 {
@@ -29,10 +46,107 @@ func maskBirth(s string) string {
 	return s[:4] + "-**-**"
 }
 
+// maskPoint keeps two decimals of a degree: about a kilometre.
+func maskPoint(s string) string {
+	whole, part, _ := strings.Cut(s, ".")
+	if len(part) > 2 {
+		part = part[:2]
+	}
+	if part == "" {
+		return whole
+	}
+	return whole + "." + part
+}
+
+// withhold says only that there is something.
+func withhold(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "**"
+}
+
 func keepEnds(s string, front, back int) string {
 	r := []rune(s)
 	if len(r) < front+back {
 		return strings.Repeat("*", len(r))
 	}
 	return string(r[:front]) + strings.Repeat("*", len(r)-front-back) + string(r[len(r)-back:])
+}
+
+// masks say what is done to a field of this name, wherever it stands (domain.md §4,
+// levels S1 to S3). Free text is withheld by its type, since anything can stand in it.
+var masks = map[string]func(string) string{
+	"name": MaskName, "head_name": MaskName, "respondent": MaskName, "signer": MaskName, "who": MaskName, "whose": MaskName, "owner": MaskName,
+	"carer": MaskName, "interpreter": MaskName, "witness": MaskName,
+	"alias": withhold, "support_who": withhold, "kin_who": withhold,
+	"id_no": MaskID, "head_id_no": MaskID, "dis_no": MaskID,
+	"phone": MaskPhone, "veh_car_plate": MaskPlate, "plate": MaskPlate, "account": MaskAccount, "bank_account": MaskAccount,
+	"birth": maskBirth, "address": MaskAddress, "residence_place": MaskAddress, "longitude": maskPoint, "latitude": maskPoint, "location": withhold,
+	"health": withhold, "disease": withhold, "major_ill": withhold, "dis_kind": withhold, "dis_grade": withhold, "self_care": withhold,
+	"dementia": withhold, "clergy": withhold, "religion": withhold, "residence": withhold, "ethnic": withhold,
+}
+
+// maskOf is the mask of a field, nil for none.
+func maskOf(name string) func(string) string {
+	if i := strings.LastIndexByte(name, '.'); i >= 0 {
+		name = name[i+1:]
+	}
+	if m := masks[name]; m != nil {
+		return m
+	}
+	for _, s := range []struct {
+		end  string
+		mask func(string) string
+	}{{"_name", MaskName}, {"_phone", MaskPhone}, {"_id_no", MaskID}, {"_plate", MaskPlate}, {"_account", MaskAccount}, {"_address", MaskAddress}, {"_birth", maskBirth}} {
+		if strings.HasSuffix(name, s.end) {
+			return s.mask
+		}
+	}
+	return nil
+}
+
+// never says whether an answer is in no export at all: what neighbours said
+// (domain.md §4.8), and, unless children's data were approved, what concerns
+// children (S3).
+func never(path string, children bool) bool {
+	for segment := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
+		segment, _, _ = strings.Cut(segment, "[")
+		switch {
+		case strings.HasPrefix(segment, "neighbour") || strings.HasPrefix(segment, "nb_"):
+			return true
+		case children:
+		case segment == "children" || strings.HasPrefix(segment, "child_"):
+			return true
+		}
+		switch segment {
+		case "father", "mother", "father_since", "mother_since", "vaccinated", "hukou", "safety_sign":
+			if !children {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Plain takes out of a text what could deceive the eye or break a line: control
+// characters, and marks that turn the direction of writing.
+func Plain(s string) string {
+	if strings.IndexFunc(s, unseen) < 0 {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t' || r == '\r':
+			return ' '
+		case unseen(r):
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// unseen are control characters, and the bidirectional marks of UAX #9.
+func unseen(r rune) bool {
+	return unicode.IsControl(r) || r == 0x061c || r == 0x200e || r == 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0xfeff
 }

@@ -1,15 +1,24 @@
-// Package export writes what leaves the county: tables for other systems, and
-// the evidence package that proves itself.
+// Package export writes what leaves the county: tables for other systems by
+// templates that a county writes, a dossier of each household on paper (一户一档),
+// and the evidence package that proves itself.
 //
-// Tables are masked unless somebody asked for more with a reason (个人信息保护法
-// Art. 6). Minors get no row of their own in a table (未成年人网络保护条例 Art. 36),
-// and neighbours' words are in no column.
+// Tables and dossiers are masked unless somebody asked for more with a reason and
+// a second person agreed (个人信息保护法 Art. 6). Masking happens to what a column's
+// formula reads, not to what it yields, so no formula can get around it. Minors
+// and what was said about children are in no general export (未成年人网络保护条例
+// Art. 36), neighbours' words in none at all.
+//
+//	Records   what there is, page by page
+//	Template  which of it, under which heading, in which code
+//	Write     XLSX, CSV, JSON Lines, GeoJSON;  Dossier  PDF;  WriteEvidence  proof
+//	Desk      who asked, who agreed, what came out; every step in the audit log
 package export
 
 import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -20,29 +29,181 @@ import (
 	"ironfeet/store"
 )
 
-// A Record is one verified household: an accepted visit, with the registry as it
-// stands and the newest determination, if there is one.
+// A Record is one household: the registry as it stands, its newest accepted
+// visit, and the newest determination of that visit, where there is one.
 type Record struct {
-	Visit         *visit.Signed
 	Household     *store.Entity
 	Members       []*store.Entity
+	Visit         *visit.Signed // nil: not visited, or nothing accepted yet
 	Review        *store.Entity
 	Determination *store.Entity // nil: not decided yet
 }
 
-// Verified returns the newest accepted visit of every household of a division,
-// by village and household.
-func Verified(ctx context.Context, r *store.Replica, division string) ([]Record, error) {
-	visits, err := r.Entities(ctx, store.Query{Kind: store.Visit, Division: division})
-	if err != nil {
-		return nil, fmt.Errorf("read the visits of %s: %w", division, err)
-	}
-	newest := map[uuid.UUID]Record{}
-	for _, e := range visits {
-		state, decision, err := review.StateOf(ctx, r, e.ID)
-		if err != nil {
-			return nil, err
+// Which records are meant.
+const (
+	OnlyVerified = "verified"   // households with a visit that a township accepted
+	Registered   = "registered" // every household of the registry
+)
+
+// A Selection says which records.
+type Selection struct {
+	Division  string    // prefix of the code
+	Status    string    // OnlyVerified or Registered
+	Household uuid.UUID // only this one
+}
+
+// pageOf is how many households are in memory at once.
+const pageOf = 400
+
+// Records yields the records of a selection by village and household, page by
+// page: memory does not grow with the county.
+func Records(ctx context.Context, r *store.Replica, s Selection) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		pages := make(chan []Record, 1)
+		var failed error
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		go func() { // one page is read while the one before is written
+			defer close(pages)
+			failed = readPages(ctx, r, s, pages)
+		}()
+		for page := range pages {
+			for _, rec := range page {
+				if !yield(rec, nil) {
+					stop()
+					for range pages { // until the reader has noticed
+					}
+					return
+				}
+			}
 		}
+		if failed != nil {
+			yield(Record{}, failed)
+		}
+	}
+}
+
+func readPages(ctx context.Context, r *store.Replica, s Selection, pages chan<- []Record) error {
+	send := func(page []Record) error {
+		select {
+		case pages <- page:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if s.Household != uuid.Nil {
+		h, err := r.Entity(ctx, s.Household)
+		if err != nil {
+			return fmt.Errorf("read household %s: %w", s.Household, err)
+		}
+		page, err := complete(ctx, r, []*store.Entity{h}, s.Status)
+		if err != nil {
+			return err
+		}
+		return send(page)
+	}
+	var at store.Place
+	for {
+		households, err := r.PageByPlace(ctx, store.Household, s.Division, at, pageOf)
+		if err != nil || len(households) == 0 {
+			return err
+		}
+		last := households[len(households)-1]
+		at = store.Place{Division: last.Division, ID: last.ID}
+		page, err := complete(ctx, r, households, s.Status)
+		if err == nil {
+			err = send(page)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// complete adds to households what belongs to them.
+func complete(ctx context.Context, r *store.Replica, households []*store.Entity, status string) ([]Record, error) {
+	households = slices.DeleteFunc(households, func(e *store.Entity) bool { return e.Fields["deleted"].Bool() })
+	ids := make([]uuid.UUID, len(households))
+	for i, h := range households {
+		ids[i] = h.ID
+	}
+	visits, err := accepted(ctx, r, ids)
+	if err != nil {
+		return nil, err
+	}
+	if status != Registered {
+		households = slices.DeleteFunc(households, func(e *store.Entity) bool { _, ok := visits[e.ID]; return !ok })
+		ids = slices.DeleteFunc(ids, func(id uuid.UUID) bool { _, ok := visits[id]; return !ok })
+	}
+	members, err := byParent(ctx, r, store.Member, ids)
+	if err != nil {
+		return nil, err
+	}
+	decided, err := byParent(ctx, r, store.Determination, ids)
+	if err != nil {
+		return nil, err
+	}
+	page := make([]Record, len(households))
+	for i, h := range households {
+		rec := Record{Household: h, Members: members[h.ID], Visit: visits[h.ID].Visit, Review: visits[h.ID].Review}
+		slices.SortFunc(rec.Members, func(a, b *store.Entity) int {
+			return cmp.Or(headFirst(a, b), cmp.Compare(a.Text("rel"), b.Text("rel")), cmp.Compare(a.Text("birth"), b.Text("birth")), cmp.Compare(a.ID.String(), b.ID.String()))
+		})
+		for _, d := range decided[h.ID] {
+			of := rec.Visit != nil && d.Text("visit") == rec.Visit.ID.String()
+			if of && (rec.Determination == nil || d.Updated > rec.Determination.Updated) {
+				rec.Determination = d
+			}
+		}
+		page[i] = rec
+	}
+	return page, nil
+}
+
+func isHead(m *store.Entity) bool { return m.Text("rel") == "02" || m.Text("rel") == "01" }
+
+func headFirst(a, b *store.Entity) int {
+	switch {
+	case isHead(a) == isHead(b):
+		return 0
+	case isHead(a):
+		return -1
+	}
+	return 1
+}
+
+func byParent(ctx context.Context, r *store.Replica, kind store.Kind, parents []uuid.UUID) (map[uuid.UUID][]*store.Entity, error) {
+	list, err := r.Children(ctx, kind, parents...)
+	if err != nil {
+		return nil, err
+	}
+	out := map[uuid.UUID][]*store.Entity{}
+	for _, e := range list {
+		if parent, err := uuid.Parse(e.Text("parent")); err == nil && !e.Fields["deleted"].Bool() {
+			out[parent] = append(out[parent], e)
+		}
+	}
+	return out, nil
+}
+
+// accepted returns the newest accepted visit of each household that has one.
+func accepted(ctx context.Context, r *store.Replica, households []uuid.UUID) (map[uuid.UUID]Record, error) {
+	visits, err := r.Children(ctx, store.Visit, households...)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]uuid.UUID, len(visits))
+	for i, v := range visits {
+		ids[i] = v.ID
+	}
+	reviews, err := byParent(ctx, r, store.Review, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := map[uuid.UUID]Record{}
+	for _, e := range visits {
+		state, decision := review.Newest(reviews[e.ID])
 		if state != review.Accepted {
 			continue
 		}
@@ -50,122 +211,30 @@ func Verified(ctx context.Context, r *store.Replica, division string) ([]Record,
 		if err != nil {
 			return nil, err
 		}
-		old, ok := newest[s.Content.Household]
-		if ok && cmp.Or(cmp.Compare(old.Visit.Content.Ended, s.Content.Ended), cmp.Compare(old.Visit.ID.String(), s.ID.String())) > 0 {
+		old := out[s.Content.Household]
+		if old.Visit != nil && cmp.Or(cmp.Compare(old.Visit.Content.Ended, s.Content.Ended), cmp.Compare(old.Visit.ID.String(), s.ID.String())) > 0 {
 			continue
 		}
-		newest[s.Content.Household] = Record{Visit: s, Review: decision}
+		out[s.Content.Household] = Record{Visit: s, Review: decision}
 	}
+	return out, nil
+}
+
+// Verified returns the verified records of a division, by village and household.
+func Verified(ctx context.Context, r *store.Replica, division string) ([]Record, error) {
 	var list []Record
-	for id, rec := range newest {
-		if rec.Household, err = r.Entity(ctx, id); err != nil {
-			return nil, fmt.Errorf("read household %s: %w", id, err)
-		}
-		if rec.Members, err = r.Entities(ctx, store.Query{Kind: store.Member, Parent: id.String()}); err != nil {
-			return nil, err
-		}
-		slices.SortFunc(rec.Members, func(a, b *store.Entity) int {
-			return cmp.Or(cmp.Compare(a.Text("rel"), b.Text("rel")), cmp.Compare(a.ID.String(), b.ID.String()))
-		})
-		decided, err := r.Entities(ctx, store.Query{Kind: store.Determination, Parent: id.String()})
+	for rec, err := range Records(ctx, r, Selection{Division: division, Status: OnlyVerified}) {
 		if err != nil {
 			return nil, err
 		}
-		for _, d := range decided {
-			if d.Text("visit") == rec.Visit.ID.String() && (rec.Determination == nil || d.Updated > rec.Determination.Updated) {
-				rec.Determination = d
-			}
-		}
 		list = append(list, rec)
 	}
-	slices.SortFunc(list, func(a, b Record) int {
-		return cmp.Or(cmp.Compare(a.Household.Division, b.Household.Division), cmp.Compare(a.Household.ID.String(), b.Household.ID.String()))
-	})
 	return list, nil
-}
-
-// A Column is one column of a table: its heading and where its value comes from.
-type Column struct {
-	Head string
-	Mask func(string) string // nil: never hidden
-	Of   func(Record, *store.Entity) string
-}
-
-func registryField(name string) func(Record, *store.Entity) string {
-	return func(r Record, _ *store.Entity) string { return r.Household.Text(name) }
-}
-
-func memberField(name string) func(Record, *store.Entity) string {
-	return func(_ Record, m *store.Entity) string { return m.Text(name) }
-}
-
-// Households are the columns of the table of households.
-var Households = []Column{
-	{"户编号", nil, func(r Record, _ *store.Entity) string { return r.Household.ID.String() }},
-	{"村（居）代码", nil, func(r Record, _ *store.Entity) string { return r.Household.Division }},
-	{"户主姓名", MaskName, registryField("name")},
-	{"户主证件号码", MaskID, func(r Record, _ *store.Entity) string { return headOf(r).Text("id_no") }},
-	{"联系电话", MaskPhone, registryField("phone")},
-	{"户类型", nil, registryField("area")},
-	{"家庭人口", nil, func(r Record, _ *store.Entity) string { return fmt.Sprint(len(r.Members)) }},
-	{"在享救助", nil, registryField("aid")},
-	{"入户结果", nil, func(r Record, _ *store.Entity) string { return r.Visit.Content.Outcome }},
-	{"入户日期", nil, func(r Record, _ *store.Entity) string { return r.Visit.EndedAt().Format(time.DateOnly) }},
-	{"调查人数", nil, func(r Record, _ *store.Entity) string { return fmt.Sprint(len(r.Visit.Attestations)) }},
-	{"照片数", nil, func(r Record, _ *store.Entity) string { return fmt.Sprint(len(r.Visit.Content.Photos)) }},
-	{"认定类别", nil, func(r Record, _ *store.Entity) string { return decided(r, "category") }},
-	{"月救助金额（元）", nil, amount},
-	{"依据标准", nil, func(r Record, _ *store.Entity) string { return decided(r, "standards") }},
-	{"表单版本", nil, func(r Record, _ *store.Entity) string { return r.Visit.Record.Form + " " + r.Visit.Record.Version }},
-	{"入户记录号", nil, func(r Record, _ *store.Entity) string { return r.Visit.ID.String() }},
-}
-
-// Members are the columns of the table of adult members.
-var Members = []Column{
-	{"户编号", nil, func(r Record, _ *store.Entity) string { return r.Household.ID.String() }},
-	{"村（居）代码", nil, func(r Record, _ *store.Entity) string { return r.Household.Division }},
-	{"姓名", MaskName, memberField("name")},
-	{"证件类型", nil, memberField("id_type")},
-	{"证件号码", MaskID, memberField("id_no")},
-	{"性别", nil, memberField("sex")},
-	{"出生日期", maskBirth, memberField("birth")},
-	{"与户主关系", nil, memberField("rel")},
-	{"是否计入", nil, memberField("counted")},
-	{"劳动能力", nil, memberField("labour")},
-	{"参保", nil, memberField("insured")},
-}
-
-func headOf(r Record) *store.Entity {
-	for _, m := range r.Members {
-		if rel := m.Text("rel"); rel == "02" || rel == "01" {
-			return m
-		}
-	}
-	return &store.Entity{}
-}
-
-func decided(r Record, field string) string {
-	if r.Determination == nil {
-		return ""
-	}
-	return r.Determination.Text(field)
-}
-
-// amount is in yuan with two decimals, worked out from integer fen.
-func amount(r Record, _ *store.Entity) string {
-	if r.Determination == nil {
-		return ""
-	}
-	fen, ok := r.Determination.Fields["amount_fen"].Int()
-	if !ok {
-		return ""
-	}
-	return fmt.Sprintf("%d.%02d", fen/100, fen%100)
 }
 
 // minor says whether somebody was under 18 on a day; an unknown or impossible
 // birth date counts as a minor's, since the rule protects.
-func minor(m *store.Entity, day time.Time) bool {
-	birth, err := time.Parse(time.DateOnly, m.Text("birth"))
-	return err != nil || birth.AddDate(18, 0, 0).After(day)
+func minor(birth string, day time.Time) bool {
+	at, err := time.Parse(time.DateOnly, birth)
+	return err != nil || at.AddDate(18, 0, 0).After(day)
 }

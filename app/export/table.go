@@ -1,23 +1,30 @@
 package export
 
 import (
+	"bufio"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/xuri/excelize/v2"
-
-	"ironfeet/store"
 )
 
-// Options say who is meant to read a table.
+// Options say who is meant to read what is written.
 type Options struct {
 	Unmasked bool   // needs a Reason
+	Children bool   // minors too: only what a child-data approver agreed to
 	Reason   string // why personal data leave in full
 	Day      time.Time
+	TmpDir   string         // where large workbooks grow; "" is the system's
+	Progress func(rows int) // told now and then; may be nil
+
+	buffers [][]string
 }
 
 // ErrNoReason means an unmasked export was asked for without saying why.
@@ -31,118 +38,179 @@ func (noReason) Error() string {
 func (noReason) Code() string { return "export.no_reason" }
 
 // Count is what a table came to.
-type Count struct{ Households, Members, MinorsLeftOut int }
+type Count struct {
+	Households, Members, MinorsLeftOut int
+	Rows                               int
+	Unmapped                           int // values that their list of codes does not know
+	Failed                             int // formulas that came to nothing
+}
 
-func (o Options) check() error {
-	if o.Unmasked && strings.TrimSpace(o.Reason) == "" {
+func (o *Options) check() error {
+	if (o.Unmasked || o.Children) && strings.TrimSpace(o.Reason) == "" {
 		return ErrNoReason
 	}
 	return nil
 }
 
-func (o Options) value(c Column, r Record, m *store.Entity) string {
-	v := c.Of(r, m)
-	if c.Mask != nil && !o.Unmasked {
-		v = c.Mask(v)
+// buffer is a line of a sheet, used again and again.
+func (o *Options) buffer(sheet, columns int) []string {
+	for len(o.buffers) <= sheet {
+		o.buffers = append(o.buffers, nil)
 	}
-	return v
+	if len(o.buffers[sheet]) != columns {
+		o.buffers[sheet] = make([]string, columns)
+	}
+	return o.buffers[sheet]
 }
 
-// harmless keeps a spreadsheet from reading a name as a formula (CSV injection).
-func harmless(v string) string {
-	if v != "" && strings.ContainsRune("=+-@\t\r", rune(v[0])) {
-		return "'" + v
-	}
-	return v
+// Formats that Write knows.
+var Formats = []string{"xlsx", "csv", "jsonl", "geojson"}
+
+// A FormatError means a table cannot be written so.
+type FormatError struct {
+	Format string
+	Why    string // unknown, rows
 }
 
-// rows calls household for every record and member for every adult of it.
-func rows(records []Record, o Options, household func(Record) error, member func(Record, *store.Entity) error) (n Count, err error) {
+func (e *FormatError) Error() string {
+	if e.Why == "rows" {
+		return "a sheet of XLSX holds at most 1,048,575 rows: export a township at a time, or as CSV"
+	}
+	return fmt.Sprintf("%q is no format of tables: %s", e.Format, strings.Join(Formats, ", "))
+}
+
+// Code is the key of the sentence.
+func (e *FormatError) Code() string { return "export.format_" + e.Why }
+
+// Write writes the records as a table of one of the Formats. Nothing is kept but
+// what is being written.
+func Write(w io.Writer, format string, records iter.Seq2[Record, error], t *Template, o Options) (Count, error) {
 	if err := o.check(); err != nil {
-		return n, err
+		return Count{}, err
 	}
-	for _, r := range records {
-		n.Households++
-		if err := household(r); err != nil {
-			return n, err
-		}
-		for _, m := range r.Members {
-			if minor(m, o.Day) {
-				n.MinorsLeftOut++
-				continue
-			}
-			n.Members++
-			if err := member(r, m); err != nil {
-				return n, err
-			}
-		}
+	switch format {
+	case "xlsx":
+		return writeXLSX(w, records, t, &o)
+	case "csv":
+		return writeCSV(w, records, t, &o)
+	case "jsonl":
+		return writeLines(w, records, t, &o)
+	case "geojson":
+		return writeGeoJSON(w, records, t, &o)
 	}
-	return n, nil
+	return Count{}, &FormatError{format, "unknown"}
 }
 
-// XLSX writes a workbook with the sheets 户 and 成员. Every cell is text, so that
-// an 18-digit number stays what it is in Excel and WPS.
-func XLSX(w io.Writer, records []Record, o Options) (Count, error) {
-	f := excelize.NewFile()
-	defer f.Close()
-	if err := f.SetSheetName("Sheet1", "户"); err != nil {
-		return Count{}, err
+// each puts every record through the template.
+func (t *Template) each(records iter.Seq2[Record, error], o *Options, n *Count, write func(sheet int, values []string) error, after func(Record) error) error {
+	for rec, err := range records {
+		if err != nil {
+			return err
+		}
+		if err := t.rows(rec, o, n, write); err != nil {
+			return err
+		}
+		if after != nil {
+			if err := after(rec); err != nil {
+				return err
+			}
+		}
+		if o.Progress != nil && n.Households%200 == 0 {
+			o.Progress(n.Households)
+		}
 	}
-	if _, err := f.NewSheet("成员"); err != nil {
-		return Count{}, err
+	return nil
+}
+
+// harmless keeps a spreadsheet from reading a text as a formula (CSV injection,
+// OWASP): an apostrophe before = + - @ and their full-width forms, tab and return.
+// A plain number may begin with its sign.
+func harmless(v string) string {
+	if v == "" {
+		return v
 	}
+	switch first := []rune(v)[0]; {
+	case first == '-' || first == '+':
+		if _, err := strconv.ParseFloat(v, 64); err == nil && len(v) < 16 {
+			return v
+		}
+	case !strings.ContainsRune("=@\t\r＝＋－＠", first):
+		return v
+	}
+	return "'" + v
+}
+
+// lastRow of a sheet of XLSX, below its heading.
+const lastRow = 1_048_575
+
+func writeXLSX(w io.Writer, records iter.Seq2[Record, error], t *Template, o *Options) (n Count, err error) {
+	f := excelize.NewFile(excelize.Options{TmpDir: o.TmpDir})
+	defer func() { err = errors.Join(err, f.Close()) }()
 	bold, err := f.NewStyle(&excelize.Style{
 		Font: &excelize.Font{Bold: true}, NumFmt: 49,
 		Fill: excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{"E3EEE8"}},
 	})
 	if err != nil {
-		return Count{}, err
+		return n, err
 	}
 	text, err := f.NewStyle(&excelize.Style{NumFmt: 49})
 	if err != nil {
-		return Count{}, err
+		return n, err
 	}
-	sheet := func(name string, columns []Column) (func(Record, *store.Entity) error, *excelize.StreamWriter, error) {
-		s, err := f.NewStreamWriter(name)
-		if err != nil {
-			return nil, nil, err
-		}
-		if err := s.SetColWidth(1, len(columns), 20); err != nil {
-			return nil, nil, err
-		}
-		if err := s.SetPanes(&excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"}); err != nil {
-			return nil, nil, err
-		}
-		head := make([]any, len(columns))
-		for i, c := range columns {
-			head[i] = excelize.Cell{StyleID: bold, Value: c.Head}
-		}
-		if err := s.SetRow("A1", head); err != nil {
-			return nil, nil, err
-		}
-		at := 1
-		return func(r Record, m *store.Entity) error {
-			at++
-			cells := make([]any, len(columns))
-			for i, c := range columns {
-				cells[i] = excelize.Cell{StyleID: text, Value: harmless(o.value(c, r, m))}
-			}
-			return s.SetRow(fmt.Sprintf("A%d", at), cells)
-		}, s, nil
-	}
-	household, s1, err := sheet("户", Households)
-	if err != nil {
-		return Count{}, err
-	}
-	member, s2, err := sheet("成员", Members)
-	if err != nil {
-		return Count{}, err
-	}
-	n, err := rows(records, o, func(r Record) error { return household(r, nil) }, member)
+	number, err := f.NewStyle(&excelize.Style{NumFmt: 0})
 	if err != nil {
 		return n, err
 	}
-	for _, s := range []*excelize.StreamWriter{s1, s2} {
+	streams := make([]*excelize.StreamWriter, len(t.Sheets))
+	at := make([]int, len(t.Sheets))
+	lines := make([][]any, len(t.Sheets))
+	for i, s := range t.Sheets {
+		if i == 0 {
+			err = f.SetSheetName("Sheet1", s.Name)
+		} else {
+			_, err = f.NewSheet(s.Name)
+		}
+		if err != nil {
+			return n, err
+		}
+		if streams[i], err = f.NewStreamWriter(s.Name); err != nil {
+			return n, err
+		}
+		lines[i] = make([]any, len(s.Columns))
+		for j, c := range s.Columns {
+			lines[i][j] = excelize.Cell{StyleID: bold, Value: harmless(c.Head)}
+			if err := streams[i].SetColWidth(j+1, j+1, min(max(float64(2*len([]rune(c.Head))+4), 12), 40)); err != nil {
+				return n, err
+			}
+		}
+		if err := streams[i].SetPanes(&excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"}); err != nil {
+			return n, err
+		}
+		if err := streams[i].SetRow("A1", lines[i]); err != nil {
+			return n, err
+		}
+		at[i] = 1
+	}
+	err = t.each(records, o, &n, func(sheet int, values []string) error {
+		if at[sheet]++; at[sheet] > lastRow+1 {
+			return &FormatError{"xlsx", "rows"}
+		}
+		line := lines[sheet]
+		for j, v := range values {
+			// Text, so that an 18-digit number stays what it is in Excel and WPS.
+			line[j] = excelize.Cell{StyleID: text, Value: harmless(v)}
+			if t.Sheets[sheet].Columns[j].Number && len(v) < 16 {
+				if f, err := strconv.ParseFloat(v, 64); err == nil {
+					line[j] = excelize.Cell{StyleID: number, Value: f}
+				}
+			}
+		}
+		return streams[sheet].SetRow("A"+strconv.Itoa(at[sheet]), line)
+	}, nil)
+	if err != nil {
+		return n, err
+	}
+	for _, s := range streams {
 		if err := s.Flush(); err != nil {
 			return n, err
 		}
@@ -150,35 +218,34 @@ func XLSX(w io.Writer, records []Record, o Options) (Count, error) {
 	return n, f.Write(w)
 }
 
-// CSV writes the table of households in UTF-8 with a byte order mark, which Excel
-// and WPS need to read Chinese. Members are in XLSX and JSON Lines.
-func CSV(w io.Writer, records []Record, o Options) (Count, error) {
+// writeCSV writes the template's first sheet in UTF-8 with a byte order mark,
+// which Excel and WPS need to read Chinese.
+func writeCSV(w io.Writer, records iter.Seq2[Record, error], t *Template, o *Options) (n Count, err error) {
 	if _, err := io.WriteString(w, "\ufeff"); err != nil {
-		return Count{}, err
+		return n, err
 	}
+	one := &Template{t.Name, t.Title, t.Status, t.Sheets[:1]}
 	out := csv.NewWriter(w)
 	out.UseCRLF = true
-	line := make([]string, len(Households))
-	for i, c := range Households {
-		line[i] = c.Head
+	line := make([]string, len(one.Sheets[0].Columns))
+	for i, c := range one.Sheets[0].Columns {
+		line[i] = harmless(c.Head)
 	}
 	if err := out.Write(line); err != nil {
-		return Count{}, err
+		return n, err
 	}
-	n, err := rows(records, o, func(r Record) error {
-		for i, c := range Households {
-			line[i] = harmless(o.value(c, r, nil))
-			if o.Unmasked && isLongNumber(line[i]) {
-				line[i] = "\t" + line[i] // a tab keeps a spreadsheet from rounding it
+	out.Flush() // whoever waits sees at once that it has begun
+	err = one.each(records, o, &n, func(_ int, values []string) error {
+		for i, v := range values {
+			line[i] = harmless(v)
+			if isLongNumber(v) {
+				line[i] = "\t" + v // a tab keeps a spreadsheet from rounding it
 			}
 		}
 		return out.Write(line)
-	}, func(Record, *store.Entity) error { return nil })
-	if err != nil {
-		return n, err
-	}
+	}, nil)
 	out.Flush()
-	return n, out.Error()
+	return n, errors.Join(err, out.Error())
 }
 
 func isLongNumber(s string) bool {
@@ -188,40 +255,116 @@ func isLongNumber(s string) bool {
 	return strings.Trim(s[:len(s)-1], "0123456789") == ""
 }
 
-// JSONLines writes one household a line, its adult members inside.
-func JSONLines(w io.Writer, records []Record, o Options) (Count, error) {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	object := func(columns []Column, r Record, m *store.Entity) map[string]any {
-		out := map[string]any{}
-		for _, c := range columns {
-			out[c.Head] = o.value(c, r, m)
+// writeLines writes one household a line: the values of the template's tables of
+// households by heading, and each table of members as a list under its name.
+func writeLines(w io.Writer, records iter.Seq2[Record, error], t *Template, o *Options) (n Count, err error) {
+	buffered := bufio.NewWriterSize(w, 32<<10)
+	var line []byte
+	lists := make([][]byte, len(t.Sheets))
+	object := func(to []byte, sheet int, values []string) []byte {
+		for i, v := range values {
+			if i > 0 {
+				to = append(to, ',')
+			}
+			to = appendString(to, t.Sheets[sheet].Columns[i].Head)
+			to = append(to, ':')
+			to = appendString(to, v)
 		}
-		return out
+		return to
 	}
-	var (
-		current map[string]any
-		people  []any
-	)
-	flush := func() error {
-		if current == nil {
+	err = t.each(records, o, &n, func(sheet int, values []string) error {
+		if !t.Sheets[sheet].Members {
+			if len(line) > 0 {
+				line = append(line, ',')
+			}
+			line = object(line, sheet, values)
 			return nil
 		}
-		current["成员"] = people
-		return enc.Encode(current)
-	}
-	n, err := rows(records, o, func(r Record) error {
-		if err := flush(); err != nil {
-			return err
+		if len(lists[sheet]) > 0 {
+			lists[sheet] = append(lists[sheet], ',')
 		}
-		current, people = object(Households, r, nil), []any{}
+		lists[sheet] = append(object(append(lists[sheet], '{'), sheet, values), '}')
 		return nil
-	}, func(r Record, m *store.Entity) error {
-		people = append(people, object(Members, r, m))
-		return nil
+	}, func(Record) error {
+		for i := range t.Sheets {
+			if !t.Sheets[i].Members {
+				continue
+			}
+			if len(line) > 0 {
+				line = append(line, ',')
+			}
+			line = append(append(append(appendString(line, t.Sheets[i].Name), ":["...), lists[i]...), ']')
+			lists[i] = lists[i][:0]
+		}
+		buffered.WriteByte('{')
+		buffered.Write(line)
+		_, err := buffered.WriteString("}\n") // an error before stays
+		line = line[:0]
+		return err
 	})
-	if err != nil {
-		return n, err
+	return n, errors.Join(err, buffered.Flush())
+}
+
+// writeGeoJSON writes the households with a position as points (RFC 7946), the
+// first table's columns as their properties. Masked, a point is a kilometre wide.
+func writeGeoJSON(w io.Writer, records iter.Seq2[Record, error], t *Template, o *Options) (n Count, err error) {
+	buffered := bufio.NewWriterSize(w, 32<<10)
+	buffered.WriteString(`{"type":"FeatureCollection","features":[`)
+	one := &Template{t.Name, t.Title, t.Status, nil}
+	for _, s := range t.Sheets {
+		if !s.Members {
+			one.Sheets = append(one.Sheets, s)
+			break
+		}
 	}
-	return n, flush()
+	if one.Sheets == nil {
+		return n, &FormatError{"geojson", "unknown"}
+	}
+	var properties []byte
+	points := 0
+	err = one.each(records, o, &n, func(_ int, values []string) error {
+		properties = append(properties[:0], '{')
+		for i, v := range values {
+			if i > 0 {
+				properties = append(properties, ',')
+			}
+			properties = append(appendString(properties, one.Sheets[0].Columns[i].Head), ':')
+			properties = appendString(properties, v)
+		}
+		properties = append(properties, '}')
+		return nil
+	}, func(rec Record) error {
+		r := &row{Record: rec, o: o}
+		lon, lat := point(r, 1), point(r, 0)
+		if !o.Unmasked {
+			lon, lat = maskPoint(lon), maskPoint(lat)
+		}
+		x, errX := strconv.ParseFloat(lon, 64)
+		y, errY := strconv.ParseFloat(lat, 64)
+		if errX != nil || errY != nil || x < -180 || x > 180 || y < -90 || y > 90 {
+			return nil
+		}
+		if points++; points > 1 {
+			buffered.WriteByte(',')
+		}
+		_, err := fmt.Fprintf(buffered, "\n{\"type\":\"Feature\",\"geometry\":{\"type\":\"Point\",\"coordinates\":[%s,%s]},\"properties\":%s}",
+			strconv.FormatFloat(x, 'f', -1, 64), strconv.FormatFloat(y, 'f', -1, 64), properties)
+		return err
+	})
+	n.Rows = points
+	_, last := buffered.WriteString("\n]}\n")
+	return n, errors.Join(err, last, buffered.Flush())
+}
+
+// appendString is a text as JSON.
+func appendString(to []byte, s string) []byte {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c == 0x7f {
+			b, _ := json.Marshal(s) // a text always can
+			return append(to, b...)
+		}
+	}
+	to = append(to, '"')
+	to = append(to, s...)
+	return append(to, '"')
 }

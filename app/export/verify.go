@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -53,6 +52,7 @@ type Proven struct {
 	Ended            time.Time
 	By               []trust.Certificate
 	Photos           int
+	Digest           store.Digest // of what they signed: a dossier's code begins like it
 }
 
 var strict, _ = cbor.DecOptions{MaxArrayElements: maxEntries, MaxMapPairs: 100_000, MaxNestedLevels: 16, DupMapKey: cbor.DupMapKeyEnforcedAPF}.DecMode()
@@ -278,10 +278,10 @@ func (v *verifier) visit(id uuid.UUID, data map[string][]byte, listed map[string
 		v.fault(folder+"content.cbor", "altered")
 		return
 	}
-	if plain, err := json.MarshalIndent(record.Nested(), "", "  "); err != nil || !bytes.Equal(plain, data[folder+"record.json"]) {
+	if plain, err := readableRecord(record); err != nil || !bytes.Equal(plain, data[folder+"record.json"]) {
 		v.fault(folder+"record.json", "altered")
 	}
-	proven := Proven{Visit: id, Household: c.Household, Ended: time.UnixMilli(c.Ended), Photos: len(c.Photos)}
+	proven := Proven{Visit: id, Household: c.Household, Ended: time.UnixMilli(c.Ended), Photos: len(c.Photos), Digest: sha256.Sum256(raw)}
 	digest := store.Digest(sha256.Sum256(raw))
 	seen := map[uuid.UUID]bool{}
 	for i := 1; ; i++ {

@@ -22,7 +22,7 @@ const Seed = 20260301
 // Files are the sample's workbooks and their Markdown twins: forms/入户核查.xlsx,
 // forms/补正回访.xlsx, standards/云栖县标准.xlsx; and sources.json.
 //
-//go:embed forms standards sources.json
+//go:embed forms standards sources.json template.md
 var Files embed.FS
 
 // Sources describes the departments' lists, as compare.ReadSources reads it.
@@ -229,4 +229,13 @@ func (m *maker) household(i int, v Village, kind Kind) *Household {
 		h.Fields["aid"] = "none"
 	}
 	return h
+}
+
+// Template is an export template as a county would write it for a national system.
+func Template() []byte {
+	b, err := Files.ReadFile("template.md")
+	if err != nil {
+		panic(err) // embedded above
+	}
+	return b
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -185,15 +186,35 @@ func (s *story) prove(ctx context.Context, of *office.Office) error {
 	if err := os.MkdirAll(s.path("exports"), 0o700); err != nil {
 		return err
 	}
-	pack := s.path("exports", "证据包.zip")
-	for _, e := range []struct{ format, file string }{
-		{"xlsx", s.path("exports", "核查结果.xlsx")}, {"csv", s.path("exports", "核查结果.csv")}, {"evidence", pack},
+	clerk, child := s.clerk.name, "未保审批（虚构）"
+	if _, err := of.Enrol(ctx, child, trust.ChildApprover, []string{s.county.Code}, practice.PIN); err != nil {
+		return err
+	}
+	template := s.path("workbooks", "国家平台导入模板.md")
+	if err := writeNew(template, yunqi.Template()); err != nil {
+		return err
+	}
+	pack, dossier := s.path("exports", "证据包.zip"), s.path("exports", "一户一档.pdf")
+	for _, e := range []ExportCmd{
+		{Format: "xlsx", Out: s.path("exports", "核查结果.xlsx")},
+		{Format: "csv", Out: s.path("exports", "国家平台导入.csv"), Template: template},
+		{Format: "geojson", Out: s.path("exports", "分布.geojson")},
+		{Format: "pdf", Out: dossier, Unmasked: true, Reason: "年度归档", Recipient: "县档案室（虚构）", By: clerk, Approved: child},
+		{Format: "evidence", Out: pack, Reason: "州里抽查", Recipient: "州民政局（虚构）", By: clerk, Approved: child},
 	} {
-		said, err := (&ExportCmd{Format: e.format, Out: e.file}).export(ctx, of)
+		e.pins = strings.NewReader(practice.PIN + "\n" + practice.PIN + "\n")
+		said, err := e.export(ctx, &Output{Out: s.out, Err: io.Discard, Lang: s.lang}, of)
 		if err != nil {
 			return err
 		}
 		s.tell("%s", said)
+	}
+	e := ExportCmd{Format: "csv", Out: s.path("exports", "全部.csv"), Unmasked: true, Reason: "报送", Recipient: "某单位", By: clerk, Approved: clerk}
+	e.pins = strings.NewReader(practice.PIN + "\n" + practice.PIN + "\n")
+	_, err := e.export(ctx, &Output{Out: s.out, Err: io.Discard, Lang: s.lang}, of)
+	s.tell("the clerk alone asks for everybody's ID numbers: refused (%v)", err)
+	if err := check(err != nil, "an unmasked export went out without a second person"); err != nil {
+		return err
 	}
 	if missing, err := of.Replica.MissingBlobs(ctx); err != nil || len(missing) > 0 {
 		return check(false, "%d photos have not arrived at the county (%v)", len(missing), err)
@@ -349,6 +370,14 @@ func (s *story) sameEverywhere(ctx context.Context) error {
 			s.tell("%s: %v", filepath.Base(o.Dir), f)
 		}
 		findings += len(list)
+	}
+	entries, faults, err := checkAudit(ctx, of)
+	if err != nil {
+		return err
+	}
+	s.tell("the county's audit log: %d entries, each bound to the one before, as every checkpoint that travelled has them", entries)
+	if err := check(entries > 0 && len(faults) == 0, "the audit log: %v", faults); err != nil {
+		return err
 	}
 	compared := 0
 	for _, kind := range []store.Kind{store.Household, store.Member, store.Visit, store.Review, store.Task} {

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"time"
 
+	"ironfeet/app/casework/office"
 	"ironfeet/app/casework/tasks"
 	"ironfeet/app/words"
 	"ironfeet/store"
+	"ironfeet/store/audit"
 )
 
 // StatusCmd says what a folder holds.
@@ -78,9 +80,37 @@ func (c *DoctorCmd) Run(o *Output) error {
 	for _, f := range findings {
 		fmt.Fprintf(o.Err, "%v\n", f)
 	}
-	if len(findings) > 0 {
+	entries, faults, err := checkAudit(ctx, of)
+	if err != nil {
+		return err
+	}
+	for _, f := range faults {
+		explain(o, f)
+	}
+	if len(findings)+len(faults) > 0 {
 		return errFaulty
 	}
 	fmt.Fprintln(o.Out, "sound: every invariant holds")
+	fmt.Fprintf(o.Out, "audit log: %d entries, chained, and as every checkpoint given out has them\n", entries)
 	return nil
+}
+
+// checkAudit holds the audit log against itself and against every checkpoint that
+// travelled with the county's changes.
+func checkAudit(ctx context.Context, of *office.Office) (int64, []audit.Finding, error) {
+	log, err := openAudit(ctx, of)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer log.Close()
+	witnessed, err := audit.Witnessed(ctx, of.Replica, of.Replica.Identity().Node)
+	if err != nil {
+		return 0, nil, err
+	}
+	found, err := log.Check(ctx, witnessed...)
+	if err != nil {
+		return 0, nil, err
+	}
+	n, err := log.Size(ctx)
+	return n, found, err
 }

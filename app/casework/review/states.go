@@ -137,6 +137,23 @@ func StateOf(ctx context.Context, r *store.Replica, visitID uuid.UUID) (string, 
 	return d.state, e, err
 }
 
+// Newest is the state of a visit by all the reviews of it, and the one that counts:
+// StateOf for whoever has read them already.
+func Newest(reviews []*store.Entity) (string, *store.Entity) {
+	var at decision
+	byID := make(map[uuid.UUID]*store.Entity, len(reviews))
+	for _, e := range reviews {
+		if state := e.Text("state"); state != "" && state != Withdrawn {
+			at = stands(at, decision{state, e.ID, e.Updated})
+			byID[e.ID] = e
+		}
+	}
+	if at.state == "" {
+		return Signed, nil
+	}
+	return at.state, byID[at.by]
+}
+
 // States are the states of all visits of a division that somebody has decided;
 // a visit that is not among them is Signed.
 func States(ctx context.Context, r *store.Replica, division string) (map[uuid.UUID]string, error) {
