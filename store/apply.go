@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"database/sql"
 	"encoding/binary"
@@ -21,53 +20,73 @@ import (
 // applied (invariant 5). A bundle that was here as a head only, and now comes with
 // its body, is filled in.
 func (r *Replica) Apply(ctx context.Context, bundles ...Bundle) error {
-	var touched map[uuid.UUID]bool
-	err := r.transact(ctx, func(tx *sql.Tx) error {
-		a, err := r.applier(ctx, tx)
-		if err != nil {
+	var a *applier
+	err := r.transact(ctx, func(tx *sql.Tx) (err error) {
+		if a, err = r.applier(ctx, tx); err != nil {
 			return err
 		}
 		defer a.close()
-		for _, b := range bundles {
-			var (
-				digest []byte
-				body   bool
-			)
-			const there = `SELECT digest, body IS NOT NULL FROM bundles WHERE node = $1 AND first = $2`
-			err := tx.QueryRowContext(ctx, there, b.Node[:], int64(b.First)).Scan(&digest, &body)
-			switch {
-			case errors.Is(err, sql.ErrNoRows):
-				if err := r.fits(ctx, tx, b); err != nil {
+		tips := map[uuid.UUID]Tip{}
+		for i := range bundles {
+			b := &bundles[i]
+			tip, known := tips[b.Node]
+			if !known {
+				if tip, err = tipOf(ctx, tx, b.Node); err != nil {
 					return err
 				}
-				if err := r.insertBundle(ctx, tx, b); err != nil {
-					return err
-				}
-			case err != nil:
-				return err
-			case !bytes.Equal(digest, b.Digest[:]):
-				return &ForkError{Node: b.Node, First: b.First, Ours: Digest(digest), Theirs: b.Digest}
-			case body || b.Body == nil:
-				continue
-			default:
-				const fill = `UPDATE bundles SET body = $1 WHERE digest = $2`
-				if _, err := tx.ExecContext(ctx, fill, r.keys.Seal(bodyPlace(b.Digest), b.Body), b.Digest[:]); err != nil {
-					return err
-				}
+				tips[b.Node] = tip
 			}
-			for i := range b.Changes {
-				if err := a.apply(&b.Changes[i]); err != nil {
+			if b.First > tip.Last {
+				if err := fits(b, tip); err != nil {
+					return err
+				}
+				if err := a.bundle(b); err != nil {
+					return err
+				}
+				tips[b.Node] = Tip{b.Node, b.Last, b.Digest}
+			} else if fills, err := a.again(b); err != nil {
+				return err
+			} else if !fills {
+				continue
+			}
+			for j := range b.Changes {
+				if err := a.apply(&b.Changes[j]); err != nil {
 					return err
 				}
 			}
 		}
-		touched = a.touched
 		return a.finish()
 	})
 	if err != nil {
 		return err
 	}
-	return r.reindex(ctx, touched)
+	r.find.take(a.shown)
+	return nil
+}
+
+// again takes a bundle whose place in the log is taken, and says whether it brings
+// the body that was missing there.
+func (a *applier) again(b *Bundle) (fills bool, err error) {
+	var (
+		digest []byte
+		body   bool
+	)
+	const there = `SELECT digest, body IS NOT NULL FROM bundles WHERE node = $1 AND first = $2`
+	err = a.tx.QueryRowContext(a.ctx, there, b.Node[:], int64(b.First)).Scan(&digest, &body)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		tip, err := tipOf(a.ctx, a.tx, b.Node)
+		return false, errors.Join(err, &ForkError{b.Node, b.First, tip.Digest, b.Digest})
+	case err != nil:
+		return false, err
+	case !bytes.Equal(digest, b.Digest[:]):
+		return false, &ForkError{Node: b.Node, First: b.First, Ours: Digest(digest), Theirs: b.Digest}
+	case body || b.Body == nil:
+		return false, nil
+	}
+	const fill = `UPDATE bundles SET body = $1 WHERE digest = $2`
+	_, err = a.tx.ExecContext(a.ctx, fill, a.r.keys.Seal(bodyPlace(b.Digest), b.Body), b.Digest[:])
+	return true, err
 }
 
 // A GapError means an earlier bundle has not arrived yet. Nothing is wrong: keep
@@ -100,11 +119,7 @@ func (e *ForkError) Error() string {
 func (e *ForkError) Code() string { return "store.fork" }
 
 // fits checks that a bundle follows the last one of its node.
-func (r *Replica) fits(ctx context.Context, tx *sql.Tx, b Bundle) error {
-	tip, err := tipOf(ctx, tx, b.Node)
-	if err != nil {
-		return err
-	}
+func fits(b *Bundle, tip Tip) error {
 	switch {
 	case b.Last < b.First || b.First > tip.Last+1:
 		return &GapError{b.Node, tip.Last, b.First}
@@ -124,50 +139,45 @@ func place(column string, node uuid.UUID, seq uint64) string {
 	return column + "/" + string(node[:]) + string(b[:])
 }
 
-func (r *Replica) insertBundle(ctx context.Context, tx *sql.Tx, b Bundle) error {
-	var body []byte
-	if b.Body != nil {
-		body = r.keys.Seal(bodyPlace(b.Digest), b.Body)
-	}
-	const insert = `
-		INSERT INTO bundles (node, first, last, prev, digest, division, audience, head, body)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
-	_, err := tx.ExecContext(ctx, insert, b.Node[:], int64(b.First), int64(b.Last), b.Prev[:], b.Digest[:], b.Division, int64(b.Audience), b.Head, body)
-	return err
-}
+func contentPlace(id uuid.UUID) string { return "entities/content/" + string(id[:]) }
 
-// An applier applies changes within one transaction: statements are prepared
-// once, and each entity's row is worked out once, at the end.
+// An applier applies changes within one transaction: statements are prepared once,
+// and each entity's row is read once and written once, at the end or when too many
+// are in memory.
 type applier struct {
-	r       *Replica
-	ctx     context.Context
-	tx      *sql.Tx
-	touched map[uuid.UUID]bool
-	made    []*sql.Stmt
+	r      *Replica
+	ctx    context.Context
+	tx     *sql.Tx
+	states map[uuid.UUID]*state
+	dirty  int                   // bytes that came since the last flush
+	shown  map[uuid.UUID]*Entity // households and members as they are now, for the look-up; nil: gone
+	made   []*sql.Stmt
+	plain  []byte // for use again
+	sealed []byte
 
-	insertChange, insertSuperseded, deleteHead, isSuperseded, insertHead,
-	selectHeads, selectField, upsertEntity, insertBlob, upsertID *sql.Stmt
+	insertBundle, selectEntity, upsertEntity, insertBlob, upsertID, deleteID *sql.Stmt
 }
+
+// maxDirty bounds the changes in memory while a log is being applied.
+const maxDirty = 32 << 20
 
 func (r *Replica) applier(ctx context.Context, tx *sql.Tx) (*applier, error) {
-	a := &applier{r: r, ctx: ctx, tx: tx, touched: map[uuid.UUID]bool{}}
+	a := &applier{r: r, ctx: ctx, tx: tx, states: map[uuid.UUID]*state{}, shown: map[uuid.UUID]*Entity{}}
 	for _, s := range []struct {
 		into **sql.Stmt
 		text string
 	}{
-		{&a.insertChange, `INSERT INTO changes (node, seq, entity, content) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`},
-		{&a.insertSuperseded, `INSERT INTO superseded (entity, field, node, seq) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`},
-		{&a.deleteHead, `DELETE FROM heads WHERE entity = $1 AND field = $2 AND node = $3 AND seq = $4`},
-		{&a.isSuperseded, `SELECT count(*) FROM superseded WHERE entity = $1 AND field = $2 AND node = $3 AND seq = $4`},
-		{&a.insertHead, `INSERT INTO heads (entity, field, node, seq, clock, author, kind, division, value) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`},
-		{&a.selectHeads, `SELECT field, node, seq, clock, author, kind, division, value FROM heads WHERE entity = $1 ORDER BY field, clock DESC, node DESC, seq DESC`},
-		{&a.selectField, `SELECT field, node, seq, clock, author, kind, division, value FROM heads WHERE entity = $1 AND field = $2 ORDER BY clock DESC, node DESC, seq DESC`},
+		{&a.insertBundle, `
+			INSERT INTO bundles (node, first, last, prev, digest, division, audience, head, body)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`},
+		{&a.selectEntity, `SELECT content FROM entities WHERE id = $1`},
 		{&a.upsertEntity, `
 			INSERT INTO entities (id, kind, division, state, due, parent, updated, conflicts, content) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 			ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, division = excluded.division, state = excluded.state, due = excluded.due,
 				parent = excluded.parent, updated = excluded.updated, conflicts = excluded.conflicts, content = excluded.content`},
-		{&a.insertBlob, `INSERT INTO blobrefs (digest, size, node, seq) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`},
+		{&a.insertBlob, `INSERT INTO blobrefs (digest, entity, size) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`},
 		{&a.upsertID, `INSERT INTO idnumbers (entity, blind) VALUES ($1, $2) ON CONFLICT (entity) DO UPDATE SET blind = excluded.blind`},
+		{&a.deleteID, `DELETE FROM idnumbers WHERE entity = $1`},
 	} {
 		stmt, err := tx.PrepareContext(ctx, s.text)
 		if err != nil {
@@ -186,146 +196,121 @@ func (a *applier) close() {
 	}
 }
 
-// apply adds one change to the state. A change that is here already changes
-// nothing.
-func (a *applier) apply(c *Change) error {
-	done, err := a.insertChange.ExecContext(a.ctx, c.Node[:], int64(c.Seq), c.Entity[:], a.r.keys.Seal(place("changes/content", c.Node, c.Seq), c.Raw))
-	if err != nil {
-		return err
-	}
-	if n, err := done.RowsAffected(); err != nil || n == 0 {
-		return err
-	}
-	for _, f := range c.Fields {
-		for _, s := range f.Supersedes {
-			if _, err := a.insertSuperseded.ExecContext(a.ctx, c.Entity[:], f.Name, s.Node[:], int64(s.Seq)); err != nil {
-				return err
-			}
-			if _, err := a.deleteHead.ExecContext(a.ctx, c.Entity[:], f.Name, s.Node[:], int64(s.Seq)); err != nil {
-				return err
-			}
-		}
-		// A change may arrive after the one that replaced it.
-		var replaced int
-		if err := a.isSuperseded.QueryRowContext(a.ctx, c.Entity[:], f.Name, c.Node[:], int64(c.Seq)).Scan(&replaced); err != nil {
+// bundle adds a bundle to the log.
+func (a *applier) bundle(b *Bundle) error {
+	var body []byte
+	if b.Body != nil {
+		var err error
+		if body, err = a.r.keys.AppendSeal(a.sealed[:0], bodyPlace(b.Digest), b.Body); err != nil {
 			return err
 		}
-		if replaced > 0 {
-			continue
-		}
-		sealed := a.r.keys.Seal(headPlace(c.Entity, f.Name, c.ChangeID), f.Value)
-		if _, err := a.insertHead.ExecContext(a.ctx, c.Entity[:], f.Name, c.Node[:], int64(c.Seq), int64(c.Clock), c.Author[:], string(c.Kind), c.Division, sealed); err != nil {
-			return err
-		}
+		a.sealed = body
 	}
-	for _, b := range c.Blobs {
-		if _, err := a.insertBlob.ExecContext(a.ctx, b.Digest[:], b.Size, c.Node[:], int64(c.Seq)); err != nil {
-			return err
-		}
-	}
-	a.touched[c.Entity] = true
-	return nil
+	_, err := a.insertBundle.ExecContext(a.ctx, b.Node[:], int64(b.First), int64(b.Last), b.Prev[:], b.Digest[:], b.Division, int64(b.Audience), b.Head, body)
+	return err
 }
 
-func headPlace(entity uuid.UUID, field string, id ChangeID) string {
-	return place("heads/value/"+string(entity[:])+field, id.Node, id.Seq)
-}
-
-// finish works out the row of every entity that was touched.
-func (a *applier) finish() error {
-	for _, id := range slices.SortedFunc(maps.Keys(a.touched), func(x, y uuid.UUID) int { return bytes.Compare(x[:], y[:]) }) {
-		if err := a.entity(id); err != nil {
-			return err
-		}
+// state returns an entity's state, read once a transaction.
+func (a *applier) state(id uuid.UUID) (*state, error) {
+	if s := a.states[id]; s != nil {
+		return s, nil
 	}
-	return nil
-}
-
-// entity works out one entity from its heads.
-func (a *applier) entity(id uuid.UUID) error {
-	heads, err := a.headRows(a.selectHeads, id, id[:])
-	if err != nil {
-		return err
-	}
-	if len(heads) == 0 {
-		return nil
-	}
-	content := map[string]Value{}
-	var conflicts []string
-	newest := heads[0]
-	for i := 0; i < len(heads); {
-		field := heads[i].field
-		first, torn := heads[i], false
-		for ; i < len(heads) && heads[i].field == field; i++ {
-			torn = torn || !bytes.Equal(heads[i].Value, first.Value)
-			if cmp.Or(cmp.Compare(heads[i].Clock, newest.Clock), heads[i].ChangeID.compare(newest.ChangeID)) > 0 {
-				newest = heads[i]
-			}
-		}
-		if !first.Value.IsNull() {
-			content[field] = first.Value
-		}
-		if torn {
-			conflicts = append(conflicts, field)
-		}
-	}
-	packed, err := encoder.Marshal(content)
-	if err != nil {
-		return err
-	}
-	if _, err := a.upsertEntity.ExecContext(a.ctx, id[:], string(newest.kind), newest.division,
-		content["state"].Text(), content["due"].Text(), content["parent"].Text(), int64(newest.Clock), strings.Join(conflicts, " "),
-		a.r.keys.Seal("entities/content/"+string(id[:]), packed)); err != nil {
-		return err
-	}
-	if newest.kind == Member {
-		if number := content["id_no"].Text(); number != "" {
-			_, err := a.upsertID.ExecContext(a.ctx, id[:], a.r.keys.BlindIndex(number))
-			return err
-		}
-	}
-	return nil
-}
-
-type headRow struct {
-	Head
-	field    string
-	kind     Kind
-	division string
-}
-
-func (a *applier) heads(entity uuid.UUID, field string) ([]headRow, error) {
-	return a.headRows(a.selectField, entity, entity[:], field)
-}
-
-func (a *applier) headRows(stmt *sql.Stmt, entity uuid.UUID, args ...any) ([]headRow, error) {
-	rows, err := stmt.QueryContext(a.ctx, args...)
+	var sealed sql.RawBytes
+	rows, err := a.selectEntity.QueryContext(a.ctx, id[:])
 	if err != nil {
 		return nil, err
 	}
-	return a.r.scanHeads(rows, entity)
-}
-
-func (r *Replica) scanHeads(rows *sql.Rows, entity uuid.UUID) ([]headRow, error) {
 	defer rows.Close()
-	var list []headRow
-	for rows.Next() {
-		var (
-			h                    headRow
-			node, author, sealed []byte
-			seq, clock           int64
-		)
-		if err := rows.Scan(&h.field, &node, &seq, &clock, &author, &h.kind, &h.division, &sealed); err != nil {
+	s := &state{}
+	if rows.Next() {
+		if err := rows.Scan(&sealed); err != nil {
 			return nil, err
 		}
-		h.Node, h.Author = uuid.UUID(node), uuid.UUID(author)
-		h.Seq, h.Clock = uint64(seq), Clock(clock)
-		value, err := r.keys.Open(headPlace(entity, h.field, h.ChangeID), sealed)
-		if err != nil {
-			return nil, &DamagedError{r.dir, fmt.Sprintf("field %s of %s", h.field, entity), err}
+		if s, err = a.r.openState(id, sealed); err != nil {
+			return nil, err
 		}
-		h.Value = value
-		list = append(list, h)
 	}
-	return list, rows.Err()
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	a.states[id] = s
+	return s, nil
+}
+
+func (r *Replica) openState(id uuid.UUID, sealed []byte) (*state, error) {
+	plain, err := r.keys.Open(contentPlace(id), sealed)
+	if err != nil {
+		return nil, &DamagedError{r.dir, "entity " + id.String(), err}
+	}
+	s, err := readState(plain)
+	if err != nil {
+		return nil, &DamagedError{r.dir, "entity " + id.String(), err}
+	}
+	return s, nil
+}
+
+// apply adds one change to the state. A change that is here already changes
+// nothing.
+func (a *applier) apply(c *Change) error {
+	if a.dirty > maxDirty {
+		if err := a.finish(); err != nil {
+			return err
+		}
+	}
+	s, err := a.state(c.Entity)
+	if err != nil || !s.add(c) {
+		return err
+	}
+	a.dirty += len(c.Raw)
+	return a.names(c)
+}
+
+// names remembers which blobs a change names.
+func (a *applier) names(c *Change) error {
+	for i := range c.Blobs {
+		if _, err := a.insertBlob.ExecContext(a.ctx, c.Blobs[i].Digest[:], c.Entity[:], c.Blobs[i].Size); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// finish writes the row of every entity that was touched, and forgets them.
+func (a *applier) finish() error {
+	for _, id := range slices.SortedFunc(maps.Keys(a.states), func(x, y uuid.UUID) int { return bytes.Compare(x[:], y[:]) }) {
+		if err := a.entity(id, a.states[id]); err != nil {
+			return err
+		}
+	}
+	clear(a.states)
+	a.dirty = 0
+	return nil
+}
+
+// entity writes one entity's row.
+func (a *applier) entity(id uuid.UUID, s *state) (err error) {
+	e := s.entity(id)
+	if e == nil {
+		e = &Entity{ID: id}
+	}
+	a.plain = s.append(a.plain[:0])
+	if a.sealed, err = a.r.keys.AppendSeal(a.sealed[:0], contentPlace(id), a.plain); err != nil {
+		return err
+	}
+	if _, err := a.upsertEntity.ExecContext(a.ctx, id[:], string(e.Kind), e.Division,
+		e.Text("state"), e.Text("due"), e.Text("parent"), int64(e.Updated), strings.Join(e.Conflicts, " "), a.sealed); err != nil {
+		return err
+	}
+	switch e.Kind {
+	case Household:
+		a.shown[id] = e
+	case Member:
+		a.shown[id] = e
+		if number := e.Text("id_no"); number != "" {
+			_, err = a.upsertID.ExecContext(a.ctx, id[:], a.r.keys.BlindIndex(number))
+		} else {
+			_, err = a.deleteID.ExecContext(a.ctx, id[:])
+		}
+	}
+	return err
 }

@@ -604,7 +604,7 @@ func (r *Replica) become(ctx context.Context, id Identity) (rewritten int, err e
 			return err
 		}
 		r.id = id
-		if err := r.rebuild(ctx, tx, func(c *Change) bool { _, mine := renamed[c.ChangeID]; return !mine }); err != nil {
+		if _, err := r.rebuild(ctx, tx, nil); err != nil {
 			return err
 		}
 		a, err := r.applier(ctx, tx)

@@ -404,8 +404,7 @@ func sortBlobs(refs []BlobRef) []BlobRef {
 // NamedIn returns the divisions of the entities whose changes name a blob.
 func (r *Replica) NamedIn(ctx context.Context, d Digest) ([]string, error) {
 	const query = `
-		SELECT DISTINCT e.division FROM blobrefs b
-		JOIN changes c ON c.node = b.node AND c.seq = b.seq JOIN entities e ON e.id = c.entity
+		SELECT DISTINCT e.division FROM blobrefs b JOIN entities e ON e.id = b.entity
 		WHERE b.digest = $1 ORDER BY e.division`
 	rows, err := r.read.QueryContext(ctx, query, d[:])
 	if err != nil {

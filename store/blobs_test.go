@@ -92,7 +92,7 @@ func TestAFileIsNeverInMemoryAsAWhole(t *testing.T) {
 	require.NoError(t, rd.Close())
 	require.EqualValues(t, size, n)
 	runtime.ReadMemStats(&after)
-	require.Less(t, after.HeapSys-before.HeapSys, uint64(64<<20))
+	require.Less(t, int64(after.HeapSys)-int64(before.HeapSys), int64(64<<20))
 }
 
 // Two files of the same shape, one put in the other's place.

@@ -37,18 +37,26 @@ type BundleQuery struct {
 
 // Bundles returns bundles by arrival, or, where one node is asked for, by its log.
 func (r *Replica) Bundles(ctx context.Context, q BundleQuery) ([]Bundle, error) {
-	query := `SELECT pos, node, first, last, prev, digest, division, audience, head, body FROM bundles WHERE pos > $1`
+	return r.bundles(ctx, r.read, q)
+}
+
+func (r *Replica) bundles(ctx context.Context, on rowsQueryer, q BundleQuery) ([]Bundle, error) {
+	where := `WHERE pos > $1`
 	args := []any{int64(q.AfterPos)}
 	if q.Node != nil {
-		query += ` AND node = $2 AND last >= $3 ORDER BY first`
+		where += ` AND node = $2 AND last >= $3 ORDER BY first`
 		args = append(args, q.Node[:], int64(q.FromSeq))
 	} else {
-		query += ` ORDER BY pos`
+		where += ` ORDER BY pos`
 	}
 	if q.Limit > 0 {
-		query += fmt.Sprintf(" LIMIT %d", q.Limit)
+		where += fmt.Sprintf(" LIMIT %d", q.Limit)
 	}
-	rows, err := r.read.QueryContext(ctx, query, args...)
+	return r.bundlesWhere(ctx, on, where, args...)
+}
+
+func (r *Replica) bundlesWhere(ctx context.Context, on rowsQueryer, where string, args ...any) ([]Bundle, error) {
+	rows, err := on.QueryContext(ctx, `SELECT pos, node, first, last, prev, digest, division, audience, head, body FROM bundles `+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read bundles: %w", err)
 	}
@@ -142,27 +150,88 @@ func (r *Replica) Release(ctx context.Context, d Digest) error {
 }
 
 // Withdraw takes a node's bundles that hold changes beyond a sequence number out
-// of the log and the state, and returns them, to be held or judged anew.
+// of the log and the state, and returns them, to be held or judged anew. It costs
+// what the entities cost that they touch.
 func (r *Replica) Withdraw(ctx context.Context, node uuid.UUID, after uint64) ([]Bundle, error) {
 	out, err := r.Bundles(ctx, BundleQuery{Node: &node, FromSeq: after + 1})
 	if err != nil || len(out) == 0 {
 		return nil, err
 	}
-	err = r.transact(ctx, func(tx *sql.Tx) error {
-		const disputed = `INSERT INTO disputed (digest) SELECT DISTINCT digest FROM blobrefs WHERE node = $1 AND seq >= $2 ON CONFLICT DO NOTHING`
-		if _, err := tx.ExecContext(ctx, disputed, node[:], int64(out[0].First)); err != nil {
+	touched, named := map[uuid.UUID]bool{}, []BlobRef{}
+	for i := range out {
+		if err := r.unpack(&out[i]); err != nil {
+			return nil, err
+		}
+		for _, c := range out[i].Changes {
+			touched[c.Entity] = true
+			named = append(named, c.Blobs...)
+		}
+		out[i].Changes = nil
+	}
+	var a *applier
+	err = r.transact(ctx, func(tx *sql.Tx) (err error) {
+		for _, ref := range named {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO disputed (digest) VALUES ($1) ON CONFLICT DO NOTHING`, ref.Digest[:]); err != nil {
+				return err
+			}
+		}
+		if a, err = r.applier(ctx, tx); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM bundles WHERE node = $1 AND last > $2`, node[:], int64(after)); err != nil {
-			return err
-		}
+		defer a.close()
 		// A bundle is withdrawn whole: it may begin before the number.
-		return r.rebuild(ctx, tx, func(c *Change) bool { return c.Node != node || c.Seq < out[0].First })
+		gone := func(id ChangeID) bool { return id.Node == node && id.Seq >= out[0].First }
+		for id := range touched {
+			if err := a.without(id, gone); err != nil {
+				return err
+			}
+		}
+		if err := a.finish(); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `DELETE FROM bundles WHERE node = $1 AND first >= $2`, node[:], int64(out[0].First))
+		return err
 	})
+	r.recent.forget(node)
 	if err != nil {
 		return nil, err
 	}
-	return out, r.index(ctx)
+	r.find.take(a.shown)
+	return out, nil
+}
+
+// without works an entity out anew from all its changes but those that are gone.
+func (a *applier) without(id uuid.UUID, gone func(ChangeID) bool) error {
+	old, err := a.state(id)
+	if err != nil {
+		return err
+	}
+	if _, err := a.tx.ExecContext(a.ctx, `DELETE FROM blobrefs WHERE entity = $1`, id[:]); err != nil {
+		return err
+	}
+	rest, err := a.r.changes(a.ctx, a.tx, slices.DeleteFunc(slices.Clone(old.seen), gone))
+	if err != nil {
+		return err
+	}
+	fresh := &state{}
+	for i := range rest {
+		fresh.add(&rest[i])
+		if err := a.names(&rest[i]); err != nil {
+			return err
+		}
+	}
+	if len(rest) > 0 {
+		a.states[id] = fresh
+		return nil
+	}
+	delete(a.states, id)
+	a.shown[id] = nil
+	for _, remove := range []string{`DELETE FROM entities WHERE id = $1`, `DELETE FROM idnumbers WHERE entity = $1`} {
+		if _, err := a.tx.ExecContext(a.ctx, remove, id[:]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // SaveReceipt keeps the county's word for a node; an older one never replaces a

@@ -1,8 +1,8 @@
 package store
 
 import (
-	"bytes"
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -73,25 +73,26 @@ func (r *Replica) Check(ctx context.Context) ([]Finding, error) {
 		grave("check.damaged", "%v", err)
 	}
 	// The state once more, from the log, in a transaction that is thrown away.
-	var now, again bytes.Buffer
-	if err := r.Dump(ctx, &now); err != nil {
+	now, err := r.stateDigest(ctx, r.read)
+	if err != nil {
 		grave("check.damaged", "%v", err)
-		return found, nil
 	}
+	var again Digest
 	thrown := errors.New("thrown away")
-	err = r.transact(ctx, func(tx *sql.Tx) error {
-		if err := r.rebuild(ctx, tx, nil); err != nil {
+	rebuilt := r.transact(ctx, func(tx *sql.Tx) error {
+		if _, err := r.rebuild(ctx, tx, nil); err != nil {
 			return err
 		}
-		if err := r.dump(ctx, tx, &again); err != nil {
+		var err error
+		if again, err = r.stateDigest(ctx, tx); err != nil {
 			return err
 		}
 		return thrown
 	})
 	switch {
-	case !errors.Is(err, thrown):
-		grave("check.damaged", "%v", err)
-	case !bytes.Equal(now.Bytes(), again.Bytes()):
+	case !errors.Is(rebuilt, thrown):
+		grave("check.damaged", "%v", rebuilt)
+	case err != nil || now != again:
 		grave("check.state", "the state differs from the log; rebuild it")
 	}
 	blobs, err := r.refs(ctx, `SELECT digest, size FROM blobs ORDER BY digest`)
@@ -118,7 +119,10 @@ func (r *Replica) wholeBlob(ctx context.Context, ref BlobRef) error {
 
 // Rebuild drops everything that follows from the log and works it out anew.
 func (r *Replica) Rebuild(ctx context.Context) error {
-	err := r.transact(ctx, func(tx *sql.Tx) error { return r.rebuild(ctx, tx, nil) })
+	err := r.transact(ctx, func(tx *sql.Tx) error {
+		_, err := r.rebuild(ctx, tx, nil)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -126,67 +130,37 @@ func (r *Replica) Rebuild(ctx context.Context) error {
 }
 
 // rebuild works the state out anew from the changes that are kept; those that keep
-// refuses leave it.
-func (r *Replica) rebuild(ctx context.Context, tx *sql.Tx, keep func(*Change) bool) error {
-	var changes []Change
-	if err := r.everyChange(ctx, tx, func(c *Change) error {
-		if keep == nil || keep(c) {
-			changes = append(changes, *c)
-		}
-		return nil
-	}); err != nil {
-		return err
-	}
-	for _, table := range []string{"changes", "superseded", "heads", "entities", "blobrefs", "idnumbers"} {
+// refuses leave it. It reads the log once, in its own order, and holds a bounded
+// part of it in memory.
+func (r *Replica) rebuild(ctx context.Context, tx *sql.Tx, keep func(*Change) bool) (changes int, err error) {
+	for _, table := range []string{"changes", "superseded", "heads", "entities", "blobrefs", "idnumbers"} { // also of older versions
 		if _, err := tx.ExecContext(ctx, "DROP TABLE IF EXISTS "+table); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if _, err := tx.ExecContext(ctx, schemaDerived); err != nil {
-		return err
+		return 0, err
 	}
 	if _, err := tx.ExecContext(ctx, `UPDATE identity SET value = $1 WHERE name = 'derived'`, fmt.Sprint(derivedVersion)); err != nil {
-		return err
+		return 0, err
 	}
 	a, err := r.applier(ctx, tx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer a.close()
-	for i := range changes {
-		if err := a.apply(&changes[i]); err != nil {
-			return err
+	err = r.everyChange(ctx, tx, func(c *Change) error {
+		if keep != nil && !keep(c) {
+			return nil
 		}
-	}
-	return a.finish()
-}
-
-type rowsQueryer interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
-// everyChange visits every applied change.
-func (r *Replica) everyChange(ctx context.Context, q rowsQueryer, visit func(*Change) error) error {
-	rows, err := q.QueryContext(ctx, `SELECT node, seq, content FROM changes ORDER BY node, seq`)
+		changes++
+		clear(a.shown) // the look-up is read anew
+		return a.apply(c)
+	})
 	if err != nil {
-		return fmt.Errorf("read the changes: %w", err)
+		return changes, err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var node, sealed []byte
-		var seq int64
-		if err := rows.Scan(&node, &seq, &sealed); err != nil {
-			return err
-		}
-		c, err := r.openChange(uuid.UUID(node), uint64(seq), sealed)
-		if err != nil {
-			return err
-		}
-		if err := visit(&c); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	return changes, a.finish()
 }
 
 // Dump writes the whole state in one form: the same set of changes gives the same
@@ -194,39 +168,57 @@ func (r *Replica) everyChange(ctx context.Context, q rowsQueryer, visit func(*Ch
 func (r *Replica) Dump(ctx context.Context, w io.Writer) error { return r.dump(ctx, r.read, w) }
 
 func (r *Replica) dump(ctx context.Context, q rowsQueryer, w io.Writer) error {
-	rows, err := q.QueryContext(ctx, `SELECT entity, `+headColumns+` FROM heads ORDER BY entity, field, clock DESC, node DESC, seq DESC`)
+	return r.eachState(ctx, q, func(id uuid.UUID, s *state, _ string) error {
+		var out strings.Builder
+		for _, f := range s.heads {
+			for _, h := range f.heads {
+				fmt.Fprintf(&out, "%x %s %s %s %x/%d %d %x %x\n", id[:], h.kind, h.division, f.name, h.Node[:], h.Seq, h.clock, h.author[:], []byte(h.value))
+			}
+		}
+		_, err := io.WriteString(w, out.String())
+		return err
+	})
+}
+
+// eachState visits every entity by id: its state, and its plain columns as one text.
+func (r *Replica) eachState(ctx context.Context, q rowsQueryer, visit func(id uuid.UUID, s *state, plain string) error) error {
+	const query = `
+		SELECT e.id, e.content, concat_ws('|', e.kind, e.division, e.state, e.due, e.parent, e.updated, e.conflicts,
+			(SELECT hex(blind) FROM idnumbers WHERE entity = e.id), (SELECT group_concat(hex(digest) || size, ',' ORDER BY digest) FROM blobrefs WHERE entity = e.id))
+		FROM entities e ORDER BY e.id`
+	rows, err := q.QueryContext(ctx, query)
 	if err != nil {
 		return fmt.Errorf("read the state: %w", err)
 	}
 	defer rows.Close()
-	var out strings.Builder
 	for rows.Next() {
-		var (
-			entity, node, author, sealed []byte
-			field, kind, division        string
-			seq, clock                   int64
-		)
-		if err := rows.Scan(&entity, &field, &node, &seq, &clock, &author, &kind, &division, &sealed); err != nil {
+		var id, sealed sql.RawBytes
+		var plain string
+		if err := rows.Scan(&id, &sealed, &plain); err != nil {
 			return err
 		}
-		id := ChangeID{Node: uuid.UUID(node), Seq: uint64(seq)}
-		value, err := r.keys.Open(headPlace(uuid.UUID(entity), field, id), sealed)
+		s, err := r.openState(uuid.UUID(id), sealed)
 		if err != nil {
-			return &DamagedError{r.dir, "field " + field, err}
+			return err
 		}
-		fmt.Fprintf(&out, "%x %s %s %s %x/%d %d %x %x\n", entity, kind, division, field, node, seq, clock, author, value)
-		if out.Len() > 1<<16 {
-			if _, err := io.WriteString(w, out.String()); err != nil {
-				return err
-			}
-			out.Reset()
+		if err := visit(uuid.UUID(id), s, plain); err != nil {
+			return err
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	_, err = io.WriteString(w, out.String())
-	return err
+	return rows.Err()
+}
+
+// stateDigest is the SHA-256 of everything that follows from the log, the plain
+// columns included, on which nothing else would notice a hand.
+func (r *Replica) stateDigest(ctx context.Context, q rowsQueryer) (Digest, error) {
+	sum := sha256.New()
+	var b []byte
+	err := r.eachState(ctx, q, func(id uuid.UUID, s *state, plain string) error {
+		b = append(s.append(append(b[:0], id[:]...)), plain...)
+		sum.Write(b)
+		return nil
+	})
+	return Digest(sum.Sum(nil)), err
 }
 
 // LimitPages bounds the database's size, as a full disk does: for tests, and for

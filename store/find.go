@@ -58,20 +58,28 @@ func (r *Replica) index(ctx context.Context) error {
 	return nil
 }
 
-// reindex brings the look-up up to date with what a transaction touched.
-func (r *Replica) reindex(ctx context.Context, touched map[uuid.UUID]bool) error {
-	for id := range touched {
-		list, err := r.entities(ctx, `SELECT `+entityColumns+` FROM entities WHERE id = $1 AND kind IN ('household', 'member')`, id[:])
-		if err != nil {
-			return err
+// take brings the look-up up to date with what a transaction touched.
+func (x *index) take(shown map[uuid.UUID]*Entity) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for id, e := range shown {
+		if e != nil {
+			x.put(e)
+		} else {
+			x.remove(id)
 		}
-		r.find.mu.Lock()
-		for _, e := range list {
-			r.find.put(e)
-		}
-		r.find.mu.Unlock()
 	}
-	return nil
+}
+
+func (x *index) remove(id uuid.UUID) {
+	home, ok := x.home[id]
+	if !ok {
+		home = id
+	}
+	if h := x.households[home]; h != nil {
+		delete(h.lines, id)
+	}
+	delete(x.home, id)
 }
 
 func (x *index) put(e *Entity) {

@@ -30,7 +30,7 @@ const entityColumns = `id, kind, division, updated, conflicts, content`
 
 // Entity reads one entity, or ErrNotFound.
 func (r *Replica) Entity(ctx context.Context, id uuid.UUID) (*Entity, error) {
-	list, err := r.entities(ctx, `SELECT `+entityColumns+` FROM entities WHERE id = $1`, id[:])
+	list, err := r.entities(ctx, `SELECT `+entityColumns+` FROM entities WHERE id = $1 AND kind <> ''`, id[:])
 	if err != nil {
 		return nil, err
 	}
@@ -72,8 +72,8 @@ func (q Query) where() (string, []any) {
 	if q.After != uuid.Nil {
 		add("id > $%d", q.After[:])
 	}
-	if len(parts) == 0 {
-		return "", nil
+	if q.Kind == "" { // of some nothing is known but that they were written to
+		parts = append(parts, "kind <> ''")
 	}
 	return " WHERE " + strings.Join(parts, " AND "), args
 }
@@ -131,23 +131,21 @@ func (r *Replica) entities(ctx context.Context, query string, args ...any) ([]*E
 	var list []*Entity
 	for rows.Next() {
 		var (
-			e          Entity
-			id, sealed []byte
-			updated    int64
-			conflicts  string
+			id, sealed      []byte
+			kind, division  string
+			updated         int64
+			conflictsColumn string
 		)
-		if err := rows.Scan(&id, &e.Kind, &e.Division, &updated, &conflicts, &sealed); err != nil {
+		if err := rows.Scan(&id, &kind, &division, &updated, &conflictsColumn, &sealed); err != nil {
 			return nil, fmt.Errorf("read entities: %w", err)
 		}
-		e.ID, e.Updated, e.Conflicts = uuid.UUID(id), Clock(updated), strings.Fields(conflicts)
-		packed, err := r.keys.Open("entities/content/"+string(id), sealed)
-		if err == nil {
-			err = decoder.Unmarshal(packed, &e.Fields)
-		}
+		s, err := r.openState(uuid.UUID(id), sealed)
 		if err != nil {
-			return nil, &DamagedError{r.dir, "entity " + e.ID.String(), err}
+			return nil, err
 		}
-		list = append(list, &e)
+		if e := s.entity(uuid.UUID(id)); e != nil {
+			list = append(list, e)
+		}
 	}
 	return list, rows.Err()
 }
@@ -160,25 +158,27 @@ type Head struct {
 	Value  Value
 }
 
-const headColumns = `field, node, seq, clock, author, kind, division, value`
-
 // Heads returns the values of one field that no change supersedes, the provisional
 // one first. None: never set. Several different ones: a conflict.
 func (r *Replica) Heads(ctx context.Context, id uuid.UUID, field string) ([]Head, error) {
-	const query = `SELECT ` + headColumns + ` FROM heads WHERE entity = $1 AND field = $2 ORDER BY clock DESC, node DESC, seq DESC`
-	rows, err := r.read.QueryContext(ctx, query, id[:], field)
+	s, err := r.stateOf(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("read field %s of %s: %w", field, id, err)
 	}
-	found, err := r.scanHeads(rows, id)
+	return exported(s.of(field)), nil
+}
+
+// stateOf reads an entity's state, an empty one if nothing is known of it.
+func (r *Replica) stateOf(ctx context.Context, id uuid.UUID) (*state, error) {
+	var sealed []byte
+	err := r.read.QueryRowContext(ctx, `SELECT content FROM entities WHERE id = $1`, id[:]).Scan(&sealed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return &state{}, nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	list := make([]Head, len(found))
-	for i, h := range found {
-		list[i] = h.Head
-	}
-	return list, nil
+	return r.openState(id, sealed)
 }
 
 // A Conflict is a field with several different heads.
@@ -192,53 +192,45 @@ type Conflict struct {
 
 // Conflicts returns every open conflict of a division, by entity and field.
 func (r *Replica) Conflicts(ctx context.Context, division string) ([]Conflict, error) {
-	torn, err := r.entities(ctx, `SELECT `+entityColumns+` FROM entities WHERE conflicts <> '' AND division >= $1 AND division < $2 ORDER BY id`, division, division+":")
+	const query = `SELECT id, content FROM entities WHERE conflicts <> '' AND division >= $1 AND division < $2 ORDER BY id`
+	rows, err := r.read.QueryContext(ctx, query, division, division+":")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read the conflicts: %w", err)
 	}
+	defer rows.Close()
 	var list []Conflict
-	for _, e := range torn {
+	for rows.Next() {
+		var id, sealed []byte
+		if err := rows.Scan(&id, &sealed); err != nil {
+			return nil, err
+		}
+		s, err := r.openState(uuid.UUID(id), sealed)
+		if err != nil {
+			return nil, err
+		}
+		e := s.entity(uuid.UUID(id))
+		if e == nil {
+			continue
+		}
 		for _, field := range e.Conflicts {
-			heads, err := r.Heads(ctx, e.ID, field)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, Conflict{e.ID, e.Kind, e.Division, field, heads})
+			list = append(list, Conflict{e.ID, e.Kind, e.Division, field, exported(s.of(field))})
 		}
 	}
-	return list, nil
+	return list, rows.Err()
 }
 
 // History returns every change of one entity, by clock, node and place in its log.
 func (r *Replica) History(ctx context.Context, entity uuid.UUID) ([]Change, error) {
-	rows, err := r.read.QueryContext(ctx, `SELECT node, seq, content FROM changes WHERE entity = $1`, entity[:])
+	s, err := r.stateOf(ctx, entity)
 	if err != nil {
 		return nil, fmt.Errorf("read the history of %s: %w", entity, err)
 	}
-	defer rows.Close()
-	var list []Change
-	for rows.Next() {
-		var node, sealed []byte
-		var seq int64
-		if err := rows.Scan(&node, &seq, &sealed); err != nil {
-			return nil, err
-		}
-		c, err := r.openChange(uuid.UUID(node), uint64(seq), sealed)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, c)
+	list, err := r.changes(ctx, r.read, s.seen)
+	if err != nil {
+		return nil, fmt.Errorf("read the history of %s: %w", entity, err)
 	}
 	sortChanges(list)
-	return list, rows.Err()
-}
-
-func (r *Replica) openChange(node uuid.UUID, seq uint64, sealed []byte) (Change, error) {
-	raw, err := r.keys.Open(place("changes/content", node, seq), sealed)
-	if err != nil {
-		return Change{}, &DamagedError{r.dir, fmt.Sprintf("change %d of node %s", seq, node), err}
-	}
-	return DecodeChange(raw)
+	return list, nil
 }
 
 // FindID returns the members with exactly this identity number, through the blind

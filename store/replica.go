@@ -62,6 +62,10 @@ type Options struct {
 	World world.World
 	Dir   string
 	Keys  *vault.Keys
+
+	// Unpack fills the changes of a bundle that was verified when it arrived, from
+	// its body; sync knows how. Nil: a body is the changes, one behind the other.
+	Unpack func(*Bundle) error
 }
 
 // A Replica is an open data folder. It may be used by many at once; writers take
@@ -80,6 +84,8 @@ type Replica struct {
 	seq   uint64     // of the newest own change
 	find  *index
 
+	open     func(*Bundle) error // Options.Unpack
+	recent   recent
 	sweeping sync.RWMutex // write: files are being removed; read: one is being put in its place
 }
 
@@ -98,7 +104,7 @@ var schemaDerived string
 
 // derivedVersion counts what follows from the truth. A folder with another one is
 // rebuilt when it is opened.
-const derivedVersion = 1
+const derivedVersion = 2
 
 const databaseName = "replica.db"
 
@@ -195,7 +201,10 @@ func open(o Options) (*Replica, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Replica{world: o.World, dir: o.Dir, keys: o.Keys, lock: lock, find: newIndex()}
+	r := &Replica{world: o.World, dir: o.Dir, keys: o.Keys, lock: lock, find: newIndex(), open: o.Unpack}
+	if r.open == nil {
+		r.open = plainBodies
+	}
 	dsn := func(mode string) string {
 		q := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "cache_size(-8000)"}}
 		if mode == "ro" {
@@ -263,16 +272,15 @@ func (r *Replica) start(ctx context.Context) error {
 	if err := r.write.QueryRowContext(ctx, newest, r.id.Node[:]).Scan(&r.seq); err != nil {
 		return fmt.Errorf("read the node's last change: %w", err)
 	}
-	var raw []byte
-	err := r.write.QueryRowContext(ctx, `SELECT content FROM changes WHERE node = $1 AND seq = $2`, r.id.Node[:], r.seq).Scan(&raw)
-	if err == nil {
-		c, err := r.openChange(r.id.Node, r.seq, raw)
-		if err != nil {
-			return err
+	if r.seq > 0 {
+		c, err := r.change(ctx, r.write, ChangeID{r.id.Node, r.seq})
+		var damaged *DamagedError
+		switch {
+		case err == nil:
+			r.last = c.Clock
+		case !errors.As(err, &damaged): // doctor must be able to open what is damaged
+			return fmt.Errorf("read the node's last change: %w", err)
 		}
-		r.last = c.Clock
-	} else if !errors.Is(err, sql.ErrNoRows) {
-		return fmt.Errorf("read the node's last change: %w", err)
 	}
 	if derived != fmt.Sprint(derivedVersion) {
 		return r.Rebuild(ctx)

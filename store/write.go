@@ -58,11 +58,10 @@ func (r *Replica) commit(ctx context.Context, author, draft uuid.UUID, edits []E
 		return nil, nil
 	}
 	changes := make([]Change, 0, len(edits))
-	var touched map[uuid.UUID]bool
+	var a *applier
 	seq, last := uint64(0), Clock(0)
-	err := r.transact(ctx, func(tx *sql.Tx) error {
-		a, err := r.applier(ctx, tx)
-		if err != nil {
+	err := r.transact(ctx, func(tx *sql.Tx) (err error) {
+		if a, err = r.applier(ctx, tx); err != nil {
 			return err
 		}
 		defer a.close()
@@ -90,7 +89,6 @@ func (r *Replica) commit(ctx context.Context, author, draft uuid.UUID, edits []E
 				return err
 			}
 		}
-		touched = a.touched
 		return a.finish()
 	})
 	if err != nil {
@@ -99,7 +97,8 @@ func (r *Replica) commit(ctx context.Context, author, draft uuid.UUID, edits []E
 	r.turn.Lock()
 	r.seq, r.last = max(r.seq, seq), max(r.last, last)
 	r.turn.Unlock()
-	return changes, r.reindex(ctx, touched)
+	r.find.take(a.shown)
+	return changes, nil
 }
 
 func (r *Replica) insertJournal(ctx context.Context, tx *sql.Tx, c *Change) error {
@@ -131,11 +130,11 @@ func (a *applier) change(author uuid.UUID, e Edit, seq uint64) (Change, error) {
 		if seen, given := e.Seen[name]; given {
 			f.Supersedes = slices.Clone(seen)
 		} else {
-			heads, err := a.heads(e.Entity, name)
+			s, err := a.state(e.Entity)
 			if err != nil {
 				return Change{}, err
 			}
-			for _, h := range heads {
+			for _, h := range s.of(name) {
 				f.Supersedes = append(f.Supersedes, h.ChangeID)
 			}
 		}
@@ -161,7 +160,15 @@ func (r *Replica) Settle(ctx context.Context, author, entity uuid.UUID, field st
 // Unsealed returns own changes that are not yet in a bundle, by their place in the
 // log, at most max.
 func (r *Replica) Unsealed(ctx context.Context, most int) ([]Change, error) {
-	rows, err := r.read.QueryContext(ctx, `SELECT seq, content FROM journal ORDER BY seq LIMIT $1`, most)
+	return r.unsealed(ctx, r.read, most)
+}
+
+func (r *Replica) unsealed(ctx context.Context, q rowsQueryer, most int) ([]Change, error) {
+	return r.journalRows(ctx, q, `ORDER BY seq LIMIT $1`, most)
+}
+
+func (r *Replica) journalRows(ctx context.Context, q rowsQueryer, where string, args ...any) ([]Change, error) {
+	rows, err := q.QueryContext(ctx, `SELECT seq, content FROM journal `+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the journal: %w", err)
 	}
@@ -190,10 +197,19 @@ func (r *Replica) Unsealed(ctx context.Context, most int) ([]Change, error) {
 // journal, in one transaction.
 func (r *Replica) Append(ctx context.Context, b Bundle) error {
 	return r.transact(ctx, func(tx *sql.Tx) error {
-		if err := r.fits(ctx, tx, b); err != nil {
+		tip, err := tipOf(ctx, tx, b.Node)
+		if err != nil {
 			return err
 		}
-		if err := r.insertBundle(ctx, tx, b); err != nil {
+		if err := fits(&b, tip); err != nil {
+			return err
+		}
+		a, err := r.applier(ctx, tx)
+		if err != nil {
+			return err
+		}
+		defer a.close()
+		if err := a.bundle(&b); err != nil {
 			return err
 		}
 		done, err := tx.ExecContext(ctx, `DELETE FROM journal WHERE seq BETWEEN $1 AND $2`, int64(b.First), int64(b.Last))

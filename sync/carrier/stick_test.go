@@ -19,6 +19,7 @@ import (
 	"ironfeet/store"
 	"ironfeet/store/vault"
 	"ironfeet/store/world"
+	"ironfeet/sync/bundle"
 	"ironfeet/sync/carrier"
 	"ironfeet/sync/merge"
 	"ironfeet/sync/trust"
@@ -71,7 +72,7 @@ func county(t *testing.T, w world.World) (trust.Root, map[byte]*machine) {
 			require.NoError(t, err)
 			keys, err := v.First()
 			require.NoError(t, err)
-			r, err := store.Create(t.Context(), store.Options{World: w, Dir: dir, Keys: keys}, store.Identity{Node: id(p.n), Name: "机器", Division: p.scope, Role: string(p.role)})
+			r, err := store.Create(t.Context(), store.Options{World: w, Dir: dir, Keys: keys, Unpack: bundle.Decode}, store.Identity{Node: id(p.n), Name: "机器", Division: p.scope, Role: string(p.role)})
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, r.Close()) })
 			all[p.n] = &machine{n: p.n, replica: r, merger: merge.New(r, root.Public()), identity: identity}

@@ -96,7 +96,7 @@ func (f *field) replicaOf(p party) *store.Replica {
 	require.NoError(f.t, err)
 	keys, err := v.First()
 	require.NoError(f.t, err)
-	r, err := store.Create(ctx, store.Options{World: w, Dir: dir, Keys: keys}, store.Identity{Node: id(p.n), Name: p.name, Division: p.scope, Role: string(p.role)})
+	r, err := store.Create(ctx, store.Options{World: w, Dir: dir, Keys: keys, Unpack: bundle.Decode}, store.Identity{Node: id(p.n), Name: p.name, Division: p.scope, Role: string(p.role)})
 	require.NoError(f.t, err)
 	f.t.Cleanup(func() { require.NoError(f.t, r.Close()) })
 	require.NoError(f.t, r.SetSetting(ctx, trust.CountyCertificate, f.certificate(trust.ForNode, machines["c"]).Raw))

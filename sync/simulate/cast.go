@@ -153,7 +153,7 @@ func setStage(p part, word [][]byte) stage {
 	keys, err := v.First()
 	must(err)
 	must(v.AllowUnattended(keys))
-	r, err := store.Create(ctx, store.Options{World: w, Dir: dir, Keys: keys}, store.Identity{Node: idOf(p.n), Name: p.letter, Division: p.scope, Role: string(p.role)})
+	r, err := store.Create(ctx, store.Options{World: w, Dir: dir, Keys: keys, Unpack: bundle.Decode}, store.Identity{Node: idOf(p.n), Name: p.letter, Division: p.scope, Role: string(p.role)})
 	must(err)
 	root := rootOf()
 	must(r.SetSetting(ctx, trust.CountyCertificate, certify(root, trust.ForNode, cast[0].n, cast[0].role, cast[0].scope, cast[0].recipient()).Raw))

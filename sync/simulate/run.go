@@ -16,6 +16,7 @@ import (
 	"ironfeet/store"
 	"ironfeet/store/vault"
 	"ironfeet/store/world"
+	"ironfeet/sync/bundle"
 	"ironfeet/sync/county"
 	"ironfeet/sync/link"
 	"ironfeet/sync/merge"
@@ -202,7 +203,7 @@ func (n *node) start() {
 	n.r.ok(n, "open the vault", err)
 	keys, err := v.Unattended()
 	n.r.ok(n, "open the vault", err)
-	n.replica, err = store.Open(n.r.ctx, store.Options{World: w, Dir: n.dir, Keys: keys})
+	n.replica, err = store.Open(n.r.ctx, store.Options{World: w, Dir: n.dir, Keys: keys, Unpack: bundle.Decode})
 	n.r.ok(n, "open the replica", err)
 	n.merger = merge.Knowing(n.replica, enrolled())
 	if n.role != "county" || n.n != cast[0].n {

@@ -15,6 +15,7 @@ import (
 	"ironfeet/store"
 	"ironfeet/store/vault"
 	"ironfeet/store/world"
+	"ironfeet/sync/bundle"
 	"ironfeet/sync/exchange"
 	"ironfeet/sync/trust"
 )
@@ -97,7 +98,7 @@ var staysBehind = []string{secretNode}
 // recipient, under a new node that the root certifies. The county's people get new
 // PINs by Enrol.
 func RestoreCounty(ctx context.Context, w world.World, dir string, backup io.Reader, with ...age.Identity) (store.Restored, error) {
-	return store.Restore(ctx, store.Options{World: w, Dir: dir}, backup, store.RestorePlan{
+	return store.Restore(ctx, store.Options{World: w, Dir: dir, Unpack: bundle.Decode}, backup, store.RestorePlan{
 		As:      func(was store.Identity) store.Identity { was.Node = w.NewID(); return was },
 		Without: staysBehind,
 		Finish: func(v *vault.Vault, keys *vault.Keys, r *store.Replica) error {
@@ -145,7 +146,7 @@ func RestoreInvited(ctx context.Context, w world.World, dir, code string, backup
 	if err != nil {
 		return store.Restored{}, err
 	}
-	return store.Restore(ctx, store.Options{World: w, Dir: dir}, backup, store.RestorePlan{
+	return store.Restore(ctx, store.Options{World: w, Dir: dir, Unpack: bundle.Decode}, backup, store.RestorePlan{
 		As: func(store.Identity) store.Identity {
 			return store.Identity{Node: invited.Node, Name: invited.Name, Division: commonScope(invited.Scope), Role: invited.Role}
 		},

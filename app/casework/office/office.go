@@ -25,6 +25,7 @@ import (
 	"ironfeet/store"
 	"ironfeet/store/vault"
 	"ironfeet/store/world"
+	"ironfeet/sync/bundle"
 	"ironfeet/sync/carrier"
 	"ironfeet/sync/link"
 	"ironfeet/sync/merge"
@@ -125,7 +126,7 @@ func (o *Office) create(ctx context.Context, id store.Identity) error {
 	if err := o.Keys.PutSecret(secretRecipient, []byte(identity.String())); err != nil {
 		return err
 	}
-	o.Replica, err = store.Create(ctx, store.Options{World: o.World, Dir: o.Dir, Keys: o.Keys}, id)
+	o.Replica, err = store.Create(ctx, store.Options{World: o.World, Dir: o.Dir, Keys: o.Keys, Unpack: bundle.Decode}, id)
 	return err
 }
 
@@ -245,7 +246,7 @@ func reopen(ctx context.Context, w world.World, dir string, v *vault.Vault, keys
 		return nil, err
 	}
 	o.NodeKey = ed25519.NewKeyFromSeed(seed)
-	if o.Replica, err = store.Open(ctx, store.Options{World: w, Dir: dir, Keys: keys}); err != nil {
+	if o.Replica, err = store.Open(ctx, store.Options{World: w, Dir: dir, Keys: keys, Unpack: bundle.Decode}); err != nil {
 		return nil, err
 	}
 	root, err := o.Replica.Setting(ctx, settingRoot)
