@@ -3,7 +3,6 @@ package compare_test
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"golang.org/x/text/encoding/simplifiedchinese"
 	"golang.org/x/text/encoding/unicode"
 
+	"ironfeet/app/casework/alerts"
 	"ironfeet/app/compare"
 	"ironfeet/app/practice"
 	"ironfeet/assets/yunqi"
@@ -26,45 +26,50 @@ var (
 	today = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 )
 
-func sources(t testing.TB) map[string]compare.Source {
+func kinds(t testing.TB) *alerts.Kinds {
 	t.Helper()
-	s, err := compare.ReadSources(yunqi.Sources())
-	require.NoError(t, err)
-	return s
+	k, report := alerts.Read(yunqi.AlertKinds())
+	require.Empty(t, report.Errors)
+	require.Empty(t, report.Warnings)
+	return k
 }
+
+// plain is a source without fields or kinds.
+var plain = &alerts.Source{Name: "x"}
 
 func TestTheSamplesListsComeToWhatTheyMust(t *testing.T) {
 	c, err := practice.SetUp(ctx, world.Real(), t.TempDir(), 120, "township")
 	require.NoError(t, err)
 	defer c.Close()
+	k := kinds(t)
 	for _, l := range c.Sample.Lists() {
-		s := sources(t)[l.Source]
-		rep, err := compare.Run(ctx, c.Office.Replica, world.Real(), c.Clerk, s, l.File, l.Data)
+		s := k.Source(l.Source)
+		rep, err := compare.Run(ctx, c.Office.Replica, world.Real(), c.Clerk, k, s, compare.FromBytes(l.File, l.Data), compare.Options{})
 		require.NoError(t, err)
 		require.Equal(t, l.Rows, rep.Read, l.File)
 		require.Equal(t, l.Matched, rep.Matched, l.File)
 		require.Equal(t, l.Unmatched, rep.Unmatched, l.File)
-		require.Equal(t, l.Rejected, rep.Rejected, l.File)
-		require.Equal(t, l.Hits, rep.Hits, l.File)
-		require.Equal(t, l.Hits, rep.Alerts, l.File)
+		require.Len(t, rep.Rejected, l.Rejected, l.File)
+		require.Len(t, rep.Hits, l.Hits, l.File)
+		require.Equal(t, l.Hits, rep.Raised.Alerts, l.File)
 
-		again, err := compare.Run(ctx, c.Office.Replica, world.Real(), c.Clerk, s, l.File, l.Data)
+		again, err := compare.Run(ctx, c.Office.Replica, world.Real(), c.Clerk, k, s, compare.FromBytes(l.File, l.Data), compare.Options{})
 		require.NoError(t, err)
 		require.True(t, again.Again)
-		require.Zero(t, again.Alerts, "the same facts raise nothing twice")
-		require.Equal(t, l.Hits, again.Known)
+		require.Zero(t, again.Raised.Alerts, "the same facts raise nothing twice")
+		require.Equal(t, l.Hits, again.Raised.Known)
 
 		var b bytes.Buffer
 		require.NoError(t, compare.WriteRejected(&b, rep, func(code string) string { return code }))
 		f, err := excelize.OpenReader(&b)
 		require.NoError(t, err)
-		rows, err := f.GetRows("Sheet1")
+		rows, err := f.GetRows("不能比对")
 		require.NoError(t, err)
 		require.Len(t, rows, l.Rejected+1)
 	}
-	alerts, err := c.Office.Replica.Count(ctx, store.Query{Kind: store.Alert})
+	raised, err := c.Office.Replica.Count(ctx, store.Query{Kind: store.Alert})
 	require.NoError(t, err)
-	require.Positive(t, alerts)
+	require.Positive(t, raised)
 }
 
 const id = "459921195203150013"
@@ -119,27 +124,25 @@ func TestOneRow(t *testing.T) {
 					return b
 				}},
 			} {
-				tables, err := compare.ReadTables("list.csv", encode.f(c.rows))
+				res, err := compare.Compare(kinds(t), plain, compare.FromBytes("list.csv", encode.f(c.rows)), people, today, nil, nil)
 				require.NoError(t, err, encode.name)
-				l, err := compare.Understand(tables, compare.Source{Name: "x"}, nil, today)
-				require.NoError(t, err, encode.name)
-				require.Equal(t, 1, l.Read, encode.name)
-				res, err := compare.Compare(l, people)
-				require.NoError(t, err)
+				require.Equal(t, 1, res.Read, encode.name)
 				require.True(t, strings.HasPrefix(outcome(res), c.want), "%s: %s, want %s", encode.name, outcome(res), c.want)
 			}
 		})
 	}
 }
 
-func outcome(r *compare.Result) string {
+func outcome(r *compare.Report) string {
 	switch {
-	case len(r.Matched) == 1:
-		return "matched " + string(r.Matched[0].Level)
-	case len(r.Unmatched) == 1:
+	case r.Matched == 1:
+		for level := range r.Levels {
+			return "matched " + string(level)
+		}
+	case r.Unmatched == 1:
 		return "unmatched"
 	}
-	return "rejected " + r.Rejected[0].Why
+	return strings.TrimSpace("rejected " + r.Rejected[0].Why + " " + string(r.Rejected[0].Level))
 }
 
 func TestANumericCellIsDamagedAndOnlyAHint(t *testing.T) {
@@ -148,13 +151,9 @@ func TestANumericCellIsDamagedAndOnlyAHint(t *testing.T) {
 	require.NoError(t, f.SetSheetRow("Sheet1", "A2", &[]any{"韦大山", 459921195203150013.0}))
 	var b bytes.Buffer
 	require.NoError(t, f.Write(&b))
-	tables, err := compare.ReadTables("x.xlsx", b.Bytes())
+	res, err := compare.Compare(kinds(t), plain, compare.FromBytes("x.xlsx", b.Bytes()), people, today, nil, nil)
 	require.NoError(t, err)
-	l, err := compare.Understand(tables, compare.Source{Name: "x"}, nil, today)
-	require.NoError(t, err)
-	res, err := compare.Compare(l, people)
-	require.NoError(t, err)
-	require.Empty(t, res.Matched)
+	require.Zero(t, res.Matched)
 	require.Len(t, res.Rejected, 1)
 	require.Equal(t, uuid.UUID{1}.String(), res.Rejected[0].Candidate, "the first fifteen digits and the name agree")
 }
@@ -167,15 +166,12 @@ func TestListsThatCannotBeRead(t *testing.T) {
 	}{
 		{"no identity column", "a.csv", []byte("姓名,车牌\n韦大山,桂F12345\n"), "list.no_id_column"},
 		{"empty", "a.csv", []byte(" \n"), "list.empty"},
-		{"an old workbook", "a.xls", []byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), "list.legacy_xls"},
+		{"a torn old workbook", "a.xls", []byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), "list.no_workbook"},
 		{"no workbook", "a.xlsx", []byte("PK\x03\x04 nothing"), "list.no_workbook"},
 		{"a picture", "a.csv", []byte{0x89, 'P', 'N', 'G', 0, 0, 0, 1, 0, 0, 0}, "list."},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			tables, err := compare.ReadTables(c.file, c.data)
-			if err == nil {
-				_, err = compare.Understand(tables, compare.Source{Name: "x"}, nil, today)
-			}
+			_, err := compare.Compare(kinds(t), plain, compare.FromBytes(c.file, c.data), people, today, nil, nil)
 			var why *compare.ListError
 			require.ErrorAs(t, err, &why)
 			require.True(t, strings.HasPrefix(why.Code(), c.code), why.Code())
@@ -183,59 +179,14 @@ func TestListsThatCannotBeRead(t *testing.T) {
 	}
 }
 
-func TestSources(t *testing.T) {
-	for _, bad := range []string{"", "{}", `[{"name":"x"}]`, `[{"name":"x","alert_kind":"y"}]`, `[{"name":"x","alert_kind":"y","days":1,"condition":"1 +"}]`, `[{"name":"x","alert_kind":"y","days":1,"detail":"{{.none}}"}]`} {
-		_, err := compare.ReadSources([]byte(bad))
-		var why *compare.SourceError
-		require.ErrorAs(t, err, &why, bad)
-	}
-	require.Len(t, sources(t), 3)
-}
-
 func FuzzLists(f *testing.F) {
 	for _, l := range yunqi.New(1, 24).Lists() {
 		f.Add(l.File, l.Data)
 	}
 	f.Add("a.csv", []byte("姓名,身份证号\n,\n"))
-	s, err := compare.ReadSources(yunqi.Sources())
-	if err != nil {
-		f.Fatal(err)
-	}
+	k := kinds(f)
 	f.Fuzz(func(t *testing.T, name string, data []byte) {
-		tables, err := compare.ReadTables(name, data)
-		if err != nil {
-			return
-		}
-		l, err := compare.Understand(tables, s["wages"], nil, today)
-		if err != nil {
-			return
-		}
-		res, err := compare.Compare(l, people)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(res.Matched)+len(res.Unmatched)+len(res.Rejected) != l.Read {
-			t.Fatal("a row stands in no group or in two")
-		}
+		// Read = Matched + Unmatched + Rejected is checked, by a panic, inside.
+		_, _ = compare.Compare(k, k.Source("wages"), compare.FromBytes(name, data), people, today, nil, nil)
 	})
-}
-
-// BenchmarkCompare: a list of 100,000 rows.
-func BenchmarkCompare(b *testing.B) {
-	var text bytes.Buffer
-	text.WriteString("姓名,身份证号,缴费工资\n")
-	for i := range 100_000 {
-		fmt.Fprintf(&text, "某人%d,%s,1200\n", i, id)
-	}
-	s, err := compare.ReadSources(yunqi.Sources())
-	require.NoError(b, err)
-	b.SetBytes(int64(text.Len()))
-	for b.Loop() {
-		tables, err := compare.ReadTables("x.csv", text.Bytes())
-		require.NoError(b, err)
-		l, err := compare.Understand(tables, s["wages"], nil, today)
-		require.NoError(b, err)
-		_, err = compare.Compare(l, people)
-		require.NoError(b, err)
-	}
 }

@@ -1,8 +1,10 @@
 package compare
 
 import (
+	"cmp"
 	"context"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -22,6 +24,7 @@ const (
 	LevelB Level = "B" // exact number, the name differs: review
 	LevelC Level = "C" // an old 15-digit number, converted, and the same name
 	LevelD Level = "D" // damaged number: first 15 digits and the same name
+	LevelE Level = "E" // no number: name, birth and village
 )
 
 // A Person is somebody in the registry.
@@ -30,28 +33,21 @@ type Person struct {
 	Name          string
 	Number        string // normalised identity number
 	Division      string
+	Place         string // village and address, to match rows without a number
 }
 
 // A Match is a row that is about somebody in the registry.
 type Match struct {
-	Entry  Entry
+	Entry  *Entry
 	Person Person
 	Level  Level
-}
-
-// A Result is a whole comparison. Read = len(Matched) + len(Unmatched) +
-// len(Rejected), always: each row stands in exactly one of them.
-type Result struct {
-	List      *List
-	Matched   []Match
-	Unmatched []Entry
-	Rejected  []Rejected // Candidate names a level D hint
-	Twice     []Match    // rows about a person of whom a number stands in two households
+	Twice  bool // another person of the registry has the number too
 }
 
 // People reads every person of the registry that has an identity number.
 func People(ctx context.Context, r *store.Replica, today time.Time) iter.Seq2[Person, error] {
 	return func(yield func(Person, error) bool) {
+		places := map[string]string{}
 		for e, err := range r.Members(ctx) {
 			if err != nil {
 				yield(Person{}, err)
@@ -61,72 +57,214 @@ func People(ctx context.Context, r *store.Replica, today time.Time) iter.Seq2[Pe
 			if !n.Key() || e.Fields["deleted"].Bool() {
 				continue
 			}
-			household, err := uuid.Parse(e.Text("parent"))
+			parent := e.Text("parent")
+			household, err := uuid.Parse(parent)
 			if err != nil {
 				continue
 			}
-			if !yield(Person{e.ID, household, e.Text("name"), n.Text, e.Division}, nil) {
+			place, known := places[parent]
+			if !known {
+				if h, err := r.Entity(ctx, household); err == nil {
+					place = h.Text("village") + " " + h.Text("address")
+				}
+				if len(places) > 1000 { // members of one household come together often, not always
+					clear(places)
+				}
+				places[parent] = place
+			}
+			if !yield(Person{e.ID, household, e.Text("name"), n.Text, e.Division, place}, nil) {
 				return
 			}
 		}
 	}
 }
 
-// Compare lays a list beside the registry.
-func Compare(l *List, people iter.Seq2[Person, error]) (*Result, error) {
-	byNumber := map[string][]Person{}
-	byPrefix := map[string][]Person{}
+// A registry is everybody who may be meant, found by number.
+type registry struct {
+	people []Person
+	first  map[uint64]int32 // by the first 17 digits: the check character follows from them
+	next   []int32          // the next person of the same number, -1 at the end
+	sorted []int32          // by number, made when a damaged one comes
+	byName map[string][]int32
+}
+
+func newRegistry(people iter.Seq2[Person, error]) (*registry, error) {
+	g := &registry{first: map[uint64]int32{}}
 	for p, err := range people {
 		if err != nil {
 			return nil, err
 		}
-		byNumber[p.Number] = append(byNumber[p.Number], p)
-		byPrefix[p.Number[:15]] = append(byPrefix[p.Number[:15]], p)
-	}
-	out := &Result{List: l}
-	for _, e := range l.Entries {
-		found := byNumber[e.ID.Text]
-		if len(found) == 0 {
-			out.Unmatched = append(out.Unmatched, e)
+		k, ok := key17(p.Number)
+		if !ok {
 			continue
 		}
-		best := Match{Entry: e, Person: found[0], Level: LevelB}
-		for _, p := range found {
-			if sameName(e.Name, p.Name) {
-				best.Person, best.Level = p, LevelA
-				break
+		i := int32(len(g.people))
+		g.people = append(g.people, p)
+		after := int32(-1)
+		if old, ok := g.first[k]; ok {
+			after = old
+		}
+		g.next = append(g.next, after)
+		g.first[k] = i
+	}
+	return g, nil
+}
+
+// key17 is the first 17 digits of an 18-character number.
+func key17(s string) (uint64, bool) {
+	if len(s) != 18 {
+		return 0, false
+	}
+	var k uint64
+	for i := range 17 {
+		c := s[i] - '0'
+		if c > 9 {
+			return 0, false
+		}
+		k = k*10 + uint64(c)
+	}
+	return k, true
+}
+
+// find returns the people with a well-formed number.
+func (g *registry) find(number string, buf []int32) []int32 {
+	k, ok := key17(number)
+	if !ok {
+		return buf[:0]
+	}
+	buf = buf[:0]
+	i, ok := g.first[k]
+	if !ok || g.people[i].Number[17] != number[17] {
+		return buf
+	}
+	for ; i >= 0; i = g.next[i] {
+		buf = append(buf, i)
+	}
+	return buf
+}
+
+// A matcher lays rows beside the registry, one by one.
+type matcher struct {
+	g     *registry
+	today time.Time
+	buf   []int32
+}
+
+// match says what a row is about: a match, or nil with the row's number parsed. A
+// row that cannot be compared at all is rejected.
+func (m *matcher) match(e *Entry) (match Match, ok bool, rejected *Rejected) {
+	if e.ID.Class == "unread" {
+		// The usual row: eighteen plain characters of somebody we know. That the
+		// registry has it says that it is well formed.
+		m.buf = m.g.find(e.RawID, m.buf)
+		if len(m.buf) > 0 {
+			e.ID = idnumber.Number{Text: e.RawID, Class: idnumber.Valid}
+			if !strings.HasSuffix(e.RawID, "000") {
+				return m.best(e), true, nil
 			}
 		}
-		if e.ID.Class == idnumber.Old {
-			if best.Level != LevelA { // an old number under another name is nobody we know
-				out.Unmatched = append(out.Unmatched, e)
-				continue
-			}
-			best.Level = LevelC
+		e.ID = idnumber.Parse(e.RawID, m.today)
+	}
+	if !e.ID.Key() {
+		return Match{}, false, m.reject(e)
+	}
+	m.buf = m.g.find(e.ID.Text, m.buf)
+	if len(m.buf) == 0 {
+		return Match{}, false, nil
+	}
+	best := m.best(e)
+	if e.ID.Class == idnumber.Old {
+		if best.Level != LevelA { // an old number under another name is nobody we know
+			return Match{}, false, nil
 		}
-		out.Matched = append(out.Matched, best)
-		if len(found) > 1 {
-			out.Twice = append(out.Twice, best)
+		best.Level = LevelC
+	}
+	return best, true, nil
+}
+
+func (m *matcher) best(e *Entry) Match {
+	best := Match{Entry: e, Person: m.g.people[m.buf[len(m.buf)-1]], Level: LevelB, Twice: len(m.buf) > 1}
+	for i := len(m.buf) - 1; i >= 0; i-- {
+		if p := m.g.people[m.buf[i]]; sameName(e.Name, p.Name) {
+			best.Person, best.Level = p, LevelA
+			break
 		}
 	}
-	for _, rej := range l.Rejected {
-		// What a spreadsheet damaged keeps its first fifteen digits: with the same
-		// name that is a hint for a person, never a match.
-		if prefix := idnumber.FromNumber(rej.Got, time.Time{}).Prefix(); prefix != "" {
-			for _, p := range byPrefix[prefix] {
-				if sameName(rej.Name, p.Name) {
-					rej.Candidate = p.ID.String()
-				}
+	return best
+}
+
+// reject says why a row cannot be compared, and who may be meant by it.
+func (m *matcher) reject(e *Entry) *Rejected {
+	out := &Rejected{Sheet: e.Sheet, Row: e.Row, Why: "id." + string(e.ID.Class), Got: strings.Clone(e.RawID), Name: strings.Clone(e.Name)}
+	// What a spreadsheet damaged keeps its first fifteen digits: with the same name
+	// that is a hint for a person, never a match.
+	if prefix := idnumber.FromNumber(e.RawID, time.Time{}).Prefix(); prefix != "" {
+		for _, i := range m.g.prefix(prefix) {
+			if sameName(e.Name, m.g.people[i].Name) {
+				out.Level, out.Candidate = LevelD, m.g.people[i].ID.String()
+				return out
 			}
 		}
-		out.Rejected = append(out.Rejected, rej)
 	}
-	return out, nil
+	if e.ID.Class == idnumber.Empty && e.Birth != "" && e.Village != "" && e.Name != "" {
+		for _, i := range m.g.named(e.Name) {
+			p := m.g.people[i]
+			if p.Number[6:14] == strings.ReplaceAll(e.Birth, "-", "") && samePlace(p.Place, e.Village) {
+				out.Level, out.Candidate = LevelE, p.ID.String()
+				return out
+			}
+		}
+	}
+	return out
+}
+
+// prefix returns the people whose numbers begin so.
+func (g *registry) prefix(prefix string) []int32 {
+	if g.sorted == nil {
+		g.sorted = make([]int32, len(g.people))
+		for i := range g.sorted {
+			g.sorted[i] = int32(i)
+		}
+		slices.SortFunc(g.sorted, func(a, b int32) int { return cmp.Compare(g.people[a].Number, g.people[b].Number) })
+	}
+	from, _ := slices.BinarySearchFunc(g.sorted, prefix, func(i int32, p string) int { return cmp.Compare(g.people[i].Number[:len(p)], p) })
+	to := from
+	for to < len(g.sorted) && strings.HasPrefix(g.people[g.sorted[to]].Number, prefix) {
+		to++
+	}
+	return g.sorted[from:to]
+}
+
+func (g *registry) named(name string) []int32 {
+	if g.byName == nil {
+		g.byName = map[string][]int32{}
+		for i, p := range g.people {
+			n := plainName(p.Name)
+			g.byName[n] = append(g.byName[n], int32(i))
+		}
+	}
+	return g.byName[plainName(name)]
+}
+
+// samePlace says whether a list's village or address and a household's overlap:
+// 上岭村 and 云栖镇上岭村3组.
+func samePlace(ours, theirs string) bool {
+	theirs = plainName(theirs)
+	for part := range strings.FieldsSeq(ours) {
+		part = plainName(part)
+		if part != "" && (strings.Contains(theirs, part) || strings.Contains(part, theirs)) {
+			return true
+		}
+	}
+	return false
 }
 
 // sameName compares names without spaces and with one form of the middle dot. An
 // absent name agrees with none.
 func sameName(a, b string) bool {
+	if a == b {
+		return a != ""
+	}
 	a, b = plainName(a), plainName(b)
 	return a != "" && a == b
 }

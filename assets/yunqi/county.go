@@ -20,18 +20,20 @@ import (
 const Seed = 20260301
 
 // Files are the sample's workbooks and their Markdown twins: forms/入户核查.xlsx,
-// forms/补正回访.xlsx, standards/云栖县标准.xlsx; and sources.json.
+// forms/补正回访.xlsx, standards/云栖县标准.xlsx, alerts/预警类型.xlsx; and the worked
+// examples of households.
 //
-//go:embed forms standards sources.json template.md
+//go:embed forms standards alerts households template.md
 var Files embed.FS
 
-// Sources describes the departments' lists, as compare.ReadSources reads it.
-func Sources() []byte {
-	b, err := Files.ReadFile("sources.json")
+// AlertKinds is the workbook of alert kinds, as alerts.Read reads it.
+func AlertKinds() (name string, data []byte) {
+	const file = "alerts/预警类型.xlsx"
+	b, err := Files.ReadFile(file)
 	if err != nil {
 		panic(err) // embedded above
 	}
-	return b
+	return file, b
 }
 
 // A County is the sample county: one township, eight villages.

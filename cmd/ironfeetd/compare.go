@@ -9,14 +9,12 @@ import (
 	"slices"
 	"strings"
 
+	"ironfeet/app/casework/alerts"
 	"ironfeet/app/casework/office"
 	"ironfeet/app/compare"
 	"ironfeet/app/words"
 	"ironfeet/assets/yunqi"
 )
-
-// maxList bounds a department's list.
-const maxList = 256 << 20
 
 // CompareCmd compares department lists.
 type CompareCmd struct {
@@ -26,10 +24,36 @@ type CompareCmd struct {
 
 type compareFlags struct {
 	DataFlag
-	File     string `arg:"" type:"path" help:"The list: .xlsx, .csv or .tsv."`
-	Source   string `required:"" help:"Which source the list comes from, such as vehicles." placeholder:"NAME"`
-	Sources  string `type:"path" help:"The county's description of its sources (JSON); the sample county's if not given." placeholder:"FILE"`
-	Rejected string `type:"path" help:"Write the rows that could not be compared to this workbook." placeholder:"FILE"`
+	KindsFlag
+	File     string            `arg:"" type:"path" help:"The list: .xlsx, .xls, .csv or .tsv."`
+	Source   string            `required:"" help:"Which source the list comes from, such as vehicles." placeholder:"NAME"`
+	Rejected string            `type:"path" help:"Write the rows that could not be compared to this workbook." placeholder:"FILE"`
+	ID       string            `name:"id-column" help:"The heading of the identity numbers, where it is not found." placeholder:"HEADING"`
+	Name     string            `name:"name-column" help:"The heading of the names." placeholder:"HEADING"`
+	Column   map[string]string `help:"The heading of a field of the source, as FIELD=HEADING." placeholder:"FIELD=HEADING"`
+	JSON     bool              `name:"json" help:"Print one JSON document."`
+}
+
+// KindsFlag names the county's workbook of alert kinds.
+type KindsFlag struct {
+	Kinds string `type:"path" help:"The county's workbook of sources and alert kinds; the sample county's if not given." placeholder:"FILE"`
+}
+
+func (c *KindsFlag) read(o *Output) (*alerts.Kinds, error) {
+	name, data := yunqi.AlertKinds()
+	if c.Kinds != "" {
+		var err error
+		if data, err = readInput(c.Kinds, maxWorkbook); err != nil {
+			return nil, err
+		}
+		name = c.Kinds
+	}
+	k, problems := alerts.Read(filepath.Base(name), data)
+	report(o, filepath.Base(name), problems)
+	if k == nil {
+		return nil, errFaulty
+	}
+	return k, nil
 }
 
 // An UnknownSourceError means the name given is no source's.
@@ -45,58 +69,61 @@ func (e *UnknownSourceError) Error() string {
 // Code is the key of the sentence.
 func (e *UnknownSourceError) Code() string { return "compare.unknown_source" }
 
-func (c *compareFlags) source() (compare.Source, error) {
-	data := yunqi.Sources()
-	if c.Sources != "" {
-		var err error
-		if data, err = readInput(c.Sources, 1<<20); err != nil {
-			return compare.Source{}, err
-		}
+// mapping is what was said by hand about the columns, nil if nothing was.
+func (c *compareFlags) mapping() *compare.Mapping {
+	if c.ID == "" && c.Name == "" && len(c.Column) == 0 {
+		return nil
 	}
-	sources, err := compare.ReadSources(data)
-	if err != nil {
-		return compare.Source{}, err
-	}
-	s, ok := sources[c.Source]
-	if !ok {
-		return s, &UnknownSourceError{c.Source, slices.Sorted(maps.Keys(sources))}
-	}
-	return s, nil
+	return &compare.Mapping{ID: c.ID, Name: c.Name, Fields: c.Column}
 }
 
-func (c *compareFlags) run(o *Output, work func(context.Context, *office.Office, compare.Source, []byte) (*compare.Report, error)) error {
-	s, err := c.source()
+func (c *compareFlags) run(o *Output, work func(context.Context, *office.Office, *alerts.Kinds, *alerts.Source, *compare.File) (*compare.Report, error)) error {
+	k, err := c.read(o)
 	if err != nil {
 		return err
 	}
-	data, err := readInput(c.File, maxList)
+	s := k.Source(c.Source)
+	if s == nil {
+		return &UnknownSourceError{c.Source, k.Names()}
+	}
+	f, err := compare.OpenFile(c.File)
 	if err != nil {
 		return err
 	}
+	defer f.Close()
 	ctx := context.Background()
 	of, err := c.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer of.Close()
-	rep, err := work(ctx, of, s, data)
+	rep, err := work(ctx, of, k, s, f)
 	if err != nil {
 		return err
 	}
-	for _, line := range compared(rep) {
-		fmt.Fprintln(o.Out, line)
+	say := words.In(o.Lang)
+	if c.JSON {
+		if err := printJSON(o, rep); err != nil {
+			return err
+		}
+	} else {
+		for _, line := range compared(rep) {
+			fmt.Fprintln(o.Out, line)
+		}
+		for _, n := range rep.Notes {
+			fmt.Fprintln(o.Err, "note:", say.Say(n.Code, n))
+		}
 	}
-	if c.Rejected == "" || rep.Rejected == 0 {
+	if c.Rejected == "" || len(rep.Rejected)+len(rep.Unread) == 0 {
 		return nil
 	}
-	say := words.In(o.Lang)
 	_, err = writeOutput(of.World, c.Rejected, func(w io.Writer) error {
 		return compare.WriteRejected(w, rep, func(code string) string { return say.Say(code, nil) })
 	})
 	return err
 }
 
-// compared tells a comparison in two lines.
+// compared tells a comparison in a few lines.
 func compared(rep *compare.Report) []string {
 	levels := ""
 	for _, l := range slices.Sorted(maps.Keys(rep.Levels)) {
@@ -108,8 +135,23 @@ func compared(rep *compare.Report) []string {
 	}
 	lines := []string{
 		fmt.Sprintf("%s (%s, heading in row %d): %d rows read = %d matched + %d unmatched + %d rejected",
-			filepath.Base(rep.File), encoding, rep.Header, rep.Read, rep.Matched, rep.Unmatched, rep.Rejected),
-		fmt.Sprintf("levels%s; %d meet the condition, %d new alerts, %d known before, %d lack a value", levels, rep.Hits, rep.Alerts, rep.Known, rep.Undecided),
+			filepath.Base(rep.File), encoding, rep.Mapping.Header, rep.Read, rep.Matched, rep.Unmatched, len(rep.Rejected)),
+		fmt.Sprintf("levels%s; %d meet a condition: %d new alerts, %d known before, %d with new facts, %d rows about the same; %d lack a value; %d rejected rows may mean somebody",
+			levels, len(rep.Hits), rep.Raised.Alerts, rep.Raised.Known, rep.Raised.Updated, rep.Raised.Merged, rep.Undecided, rep.Candidates),
+	}
+	for _, s := range rep.Sheets {
+		if s.Header == 0 {
+			lines = append(lines, fmt.Sprintf("sheet %s has no heading with an identity number: its %d rows were passed over", s.Name, s.Rows))
+		}
+	}
+	if rep.Twice > 0 {
+		lines = append(lines, fmt.Sprintf("%d rows are about a number that two people of the registry have", rep.Twice))
+	}
+	if len(rep.Unread) > 0 {
+		lines = append(lines, fmt.Sprintf("%d amounts or days could not be read; --rejected writes them down", len(rep.Unread)))
+	}
+	if rep.Withdrawn > 0 {
+		lines = append(lines, fmt.Sprintf("%d open alerts of earlier lists are not in this one and were marked", rep.Withdrawn))
 	}
 	if rep.Again {
 		lines = append(lines, "this very file was compared before")
@@ -121,16 +163,19 @@ func compared(rep *compare.Report) []string {
 type ComparePreviewCmd struct{ compareFlags }
 
 func (c *ComparePreviewCmd) Run(o *Output) error {
-	return c.run(o, func(ctx context.Context, of *office.Office, s compare.Source, data []byte) (*compare.Report, error) {
-		return compare.Preview(ctx, of.Replica, of.World, s, c.File, data)
+	return c.run(o, func(ctx context.Context, of *office.Office, k *alerts.Kinds, s *alerts.Source, f *compare.File) (*compare.Report, error) {
+		return compare.Preview(ctx, of.Replica, of.World, k, s, f, compare.Options{Mapping: c.mapping()})
 	})
 }
 
 // CompareRunCmd compares.
-type CompareRunCmd struct{ compareFlags }
+type CompareRunCmd struct {
+	compareFlags
+	Corrects bool `help:"The list replaces an earlier one of its source: what it no longer names is marked."`
+}
 
 func (c *CompareRunCmd) Run(o *Output) error {
-	return c.run(o, func(ctx context.Context, of *office.Office, s compare.Source, data []byte) (*compare.Report, error) {
-		return compare.Run(ctx, of.Replica, of.World, of.Replica.Identity().Node, s, c.File, data)
+	return c.run(o, func(ctx context.Context, of *office.Office, k *alerts.Kinds, s *alerts.Source, f *compare.File) (*compare.Report, error) {
+		return compare.Run(ctx, of.Replica, of.World, of.Replica.Identity().Node, k, s, f, compare.Options{Mapping: c.mapping(), Corrects: c.Corrects})
 	})
 }

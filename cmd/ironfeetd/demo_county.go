@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"ironfeet/app/casework/alerts"
 	"ironfeet/app/casework/office"
 	"ironfeet/app/casework/publish"
 	"ironfeet/app/casework/tasks"
@@ -111,39 +112,52 @@ func (s *story) publishWorkbooks(ctx context.Context) error {
 // compareLists lays three departments' files beside the registry and turns what
 // they show into visit tasks.
 func (s *story) compareLists(ctx context.Context) error {
-	sources, err := compare.ReadSources(yunqi.Sources())
-	if err != nil {
-		return err
+	kinds, problems := alerts.Read(yunqi.AlertKinds())
+	if kinds == nil {
+		return check(false, "the workbook of alert kinds: %v", problems.Errors)
 	}
-	alerts, want := 0, 0
+	raised, want := 0, 0
 	for _, l := range s.county.Lists() {
 		file := s.path("lists", l.File)
 		if err := writeNew(file, l.Data); err != nil {
 			return err
 		}
-		rep, err := compare.Run(ctx, s.hall.Replica, s.world, s.clerk.id, sources[l.Source], file, l.Data)
+		f, err := compare.OpenFile(file)
+		if err != nil {
+			return err
+		}
+		rep, err := compare.Run(ctx, s.hall.Replica, s.world, s.clerk.id, kinds, kinds.Source(l.Source), f, compare.Options{})
+		if closing := f.Close(); err == nil {
+			err = closing
+		}
 		if err != nil {
 			return err
 		}
 		for _, line := range compared(rep) {
 			s.tell("%s", line)
 		}
-		alerts += rep.Alerts
+		raised += rep.Raised.Alerts
 		want += l.Hits
 		for _, c := range []struct {
 			what      string
 			got, want int
 		}{
 			{"rows", rep.Read, l.Rows}, {"matched", rep.Matched, l.Matched}, {"unmatched", rep.Unmatched, l.Unmatched},
-			{"rejected", rep.Rejected, l.Rejected}, {"the sum", rep.Matched + rep.Unmatched + rep.Rejected, rep.Read}, {"hits", rep.Hits, l.Hits},
+			{"rejected", len(rep.Rejected), l.Rejected}, {"the sum", rep.Matched + rep.Unmatched + len(rep.Rejected), rep.Read}, {"hits", len(rep.Hits), l.Hits},
 		} {
 			if err := check(c.got == c.want, "%s: %s %d, want %d", l.File, c.what, c.got, c.want); err != nil {
 				return err
 			}
 		}
 	}
-	due := s.world.Now().AddDate(0, 0, 30)
-	made, err := tasks.FromAlerts(ctx, s.hall.Replica, s.world.NewID, s.clerk.id, s.county.Code, practice.HomeVisit, due)
+	open, err := alerts.List(ctx, s.hall.Replica, s.county.Code, alerts.Open)
+	if err != nil {
+		return err
+	}
+	if err := alerts.Confirm(ctx, s.hall.Replica, s.clerk.id, open...); err != nil {
+		return err
+	}
+	made, err := alerts.ToTasks(ctx, s.hall.Replica, s.world.NewID, s.clerk.id, s.county.Code)
 	if err != nil {
 		return err
 	}
@@ -170,8 +184,8 @@ func (s *story) compareLists(ctx context.Context) error {
 	for _, v := range s.county.Villages {
 		villages = append(villages, fmt.Sprintf("%s %d", v.Name, perVillage[v.Code]))
 	}
-	s.tell("%d alerts became %d visit tasks: %s; %d yearly re-checks besides", alerts, len(made), strings.Join(villages, ", "), len(checks))
-	return check(alerts == want && len(made) > 0, "%d alerts, want %d", alerts, want)
+	s.tell("%d alerts, confirmed by %s, became %d visit tasks: %s; %d yearly re-checks besides", raised, s.clerk.name, len(made), strings.Join(villages, ", "), len(checks))
+	return check(raised == want && len(made) > 0, "%d alerts, want %d", raised, want)
 }
 
 // enrolNodes invites two tablets and the township's computer, starts the county's

@@ -36,6 +36,8 @@ type Book struct {
 	formats  []cellFormat // by style index
 	date1904 bool
 	sheets   []sheet
+	open     int    // the sheet whose XML is at hand, from 1
+	raw      []byte // its XML
 }
 
 type sheet struct {

@@ -279,13 +279,46 @@ type Cell struct {
 	Formula     bool
 }
 
-// Scan calls visit for every cell of a sheet, in the file's order, until visit
-// returns an error. declared is the last row the file speaks of, merged the ranges
-// that are shown as one cell.
-func (x *Book) Scan(sheet int, visit func(*Cell) error) (declared int, merged []string, err error) {
+// sheetXML unpacks a sheet, once for Merged and Scan together.
+func (x *Book) sheetXML(sheet int) ([]byte, error) {
+	if x.open == sheet+1 {
+		return x.raw, nil
+	}
 	raw, err := x.Part(x.sheets[sheet].part)
+	if err == nil {
+		x.open, x.raw = sheet+1, raw
+	}
+	return raw, err
+}
+
+// Merged returns the ranges of a sheet that are shown as one cell. The file names
+// them behind its cells.
+func (x *Book) Merged(sheet int) ([]string, error) {
+	raw, err := x.sheetXML(sheet)
 	if err != nil {
-		return 0, nil, err
+		return nil, err
+	}
+	var merged []string
+	s := xmlScanner{b: raw, pos: max(0, bytes.LastIndex(raw, []byte("sheetData>")))}
+	for {
+		ok, err := s.next()
+		if err != nil || !ok {
+			return merged, err
+		}
+		if s.is("mergeCell") && len(merged) < maxMerged {
+			if ref := string(s.attr("ref")); ref != "" {
+				merged = append(merged, ref)
+			}
+		}
+	}
+}
+
+// Scan calls visit for every cell of a sheet, in the file's order, until visit
+// returns an error. declared is the last row the file speaks of.
+func (x *Book) Scan(sheet int, visit func(*Cell) error) (declared int, err error) {
+	raw, err := x.sheetXML(sheet)
+	if err != nil {
+		return 0, err
 	}
 	s := xmlScanner{b: raw}
 	row, col := 0, 0
@@ -308,16 +341,16 @@ func (x *Book) Scan(sheet int, visit func(*Cell) error) (declared int, merged []
 	for {
 		ok, err := s.next()
 		if err == nil && !ok {
-			return declared, merged, finish()
+			return declared, finish()
 		}
 		if err != nil {
-			return declared, merged, err
+			return declared, err
 		}
 		if len(s.name) == 1 { // c, v, f, t: nearly every tag
 			switch name := s.name[0]; {
 			case name == 'c':
 				if err := finish(); err != nil {
-					return declared, merged, err
+					return declared, err
 				}
 				if s.end {
 					continue
@@ -355,10 +388,6 @@ func (x *Book) Scan(sheet int, visit func(*Cell) error) (declared int, merged []
 			col = -1
 		case s.is("is") && in:
 			inline = true
-		case s.is("mergeCell"):
-			if ref := string(s.attr("ref")); ref != "" && len(merged) < maxMerged {
-				merged = append(merged, ref)
-			}
 		}
 	}
 }

@@ -64,6 +64,9 @@ func exactly(n number) ExactValue { return ExactValue{kind: exactNumber, num: n}
 // ExactTruth is a truth value.
 func ExactTruth(b bool) ExactValue { return ExactValue{kind: exactTruth, truth: b} }
 
+// ExactInt is a whole number.
+func ExactInt(n int64) ExactValue { return exactInt(n) }
+
 func exactInt(n int64) ExactValue { return exactly(whole(n)) }
 
 // Truth says whether the value is known, and if so whether it holds.

@@ -60,11 +60,14 @@ func readExcel(data []byte, want func(sheet string) bool) (*Tables, Report) {
 			continue
 		}
 		g := &grid{name: strings.TrimSpace(s.Name), report: &report}
-		declared, merged, err := x.Scan(i, func(c *excel.Cell) error { return g.cell(x, c) })
+		merged, err := x.Merged(i)
+		if err == nil {
+			g.declared, err = x.Scan(i, func(c *excel.Cell) error { return g.cell(x, c) })
+		}
 		if errors.Is(err, errTooManyRows) {
 			err = nil // the grid says so itself
 		}
-		g.declared, g.merged = declared, merged
+		g.merged = merged
 		switch {
 		case errors.Is(err, excel.ErrExpands):
 			return stop("form.expands", "256 MB")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"ironfeet/app/casework/alerts"
 	"ironfeet/app/casework/lifecycle"
 	"ironfeet/app/casework/notice"
 	"ironfeet/app/casework/review"
@@ -22,9 +23,9 @@ func TestDrawingsAreTheTables(t *testing.T) {
 		table lifecycle.Table
 	}{
 		{"../tasks/tasks.go", tasks.LifeCycle},
-		{"../tasks/alerts.go", tasks.AlertLifeCycle},
 		{"../review/states.go", review.LifeCycle},
 		{"../notice/notice.go", notice.LifeCycle},
+		{"../alerts/alerts.go", alerts.LifeCycle},
 	} {
 		t.Run(test.table.Name, func(t *testing.T) {
 			source, err := os.ReadFile(test.file)

@@ -59,14 +59,7 @@ func Issue(ctx context.Context, r *store.Replica, author uuid.UUID, list []Task)
 	slices.SortStableFunc(list, func(a, b Task) int { return cmp.Compare(a.Division, b.Division) })
 	var edits []store.Edit
 	for _, t := range list {
-		fields := map[string]store.Value{
-			"parent": store.Text(t.Household.String()), "state": store.Text(Open), "due": store.Text(t.Due),
-			"reason": store.Text(t.Reason), "form": store.Text(t.Form),
-		}
-		if t.AlertKind != "" {
-			fields["alert_kind"] = store.Text(t.AlertKind)
-		}
-		edits = append(edits, store.Edit{Kind: store.Task, Entity: t.ID, Division: t.Division, Fields: fields})
+		edits = append(edits, Edit(t))
 	}
 	changes, err := r.Write(ctx, author, edits...)
 	if err != nil {
@@ -77,6 +70,18 @@ func Issue(ctx context.Context, r *store.Replica, author uuid.UUID, list []Task)
 		ids[i] = c.Entity
 	}
 	return ids, nil
+}
+
+// Edit is the edit that writes a new task.
+func Edit(t Task) store.Edit {
+	fields := map[string]store.Value{
+		"parent": store.Text(t.Household.String()), "state": store.Text(Open), "due": store.Text(t.Due),
+		"reason": store.Text(t.Reason), "form": store.Text(t.Form),
+	}
+	if t.AlertKind != "" {
+		fields["alert_kind"] = store.Text(t.AlertKind)
+	}
+	return store.Edit{Kind: store.Task, Entity: t.ID, Division: t.Division, Fields: fields}
 }
 
 // List returns the tasks of a division in a state ("" for all), by village, due
