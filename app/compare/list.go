@@ -31,7 +31,9 @@ type Entry struct {
 	RawID          string
 	Name           string
 	Birth, Village string
-	Fields         []Value // in the order of the source's fields
+	Fields         []Value // in the order of the source's fields; read by fill
+
+	fill func()
 }
 
 // A Value is one field of a row: Text as rules can use it, Raw as it stood. A date
@@ -145,6 +147,7 @@ type sheetReading struct {
 	mapping  Mapping
 	columns  columns
 	entry    Entry
+	at       *Row
 }
 
 // columns are the places of what is wanted; -1: there is no such column.
@@ -196,7 +199,7 @@ func (s *sheetReading) found(r *Row, m Mapping, headings []string) {
 	for _, f := range s.source.Fields {
 		s.columns.fields = append(s.columns.fields, at(m.Fields[f.Name]))
 	}
-	s.entry.Fields = make([]Value, len(s.source.Fields))
+	s.entry.Fields, s.entry.fill = make([]Value, len(s.source.Fields)), s.fill
 	if s.list.Mapping.Header == 0 {
 		s.list.Mapping, s.list.Headings = m, headings
 	}
@@ -292,14 +295,24 @@ func (s *sheetReading) person(r *Row) error {
 	default:
 		e.ID = idnumber.Number{Class: "unread"} // matched by its text; parsed where it is nobody's
 	}
+	s.at = r
+	return s.visit(e)
+}
+
+// fill reads the other fields of the row at hand: of rows about nobody we know they
+// are not looked at (个人信息保护法 Art. 6).
+func (s *sheetReading) fill() {
+	e := &s.entry
 	for i, f := range s.source.Fields {
-		c := cell(s.columns.fields[i])
+		var c Cell
+		if at := s.columns.fields[i]; at >= 0 && at < len(s.at.Cells) {
+			c = s.at.Cells[at]
+		}
 		e.Fields[i] = read(c, f.Type)
 		if e.Fields[i].Unread && len(s.list.Unread) < maxUnread {
 			s.list.Unread = append(s.list.Unread, Unread{e.Sheet, e.Row, f.Label, strings.Clone(c.Text), strings.Clone(e.Name)})
 		}
 	}
-	return s.visit(e)
 }
 
 // maxUnread bounds the notes about fields, not the rows.

@@ -81,15 +81,16 @@ func People(ctx context.Context, r *store.Replica, today time.Time) iter.Seq2[Pe
 
 // A registry is everybody who may be meant, found by number.
 type registry struct {
-	people []Person
+	chunks [][]Person // in pieces: one that grows is there twice while it does
+	n      int32
 	first  map[uint64]int32 // by the first 17 digits: the check character follows from them
-	next   []int32          // the next person of the same number, -1 at the end
+	next   map[int32]int32  // another person of the same number
 	sorted []int32          // by number, made when a damaged one comes
 	byName map[string][]int32
 }
 
 func newRegistry(people iter.Seq2[Person, error]) (*registry, error) {
-	g := &registry{first: map[uint64]int32{}}
+	g := &registry{first: map[uint64]int32{}, next: map[int32]int32{}}
 	for p, err := range people {
 		if err != nil {
 			return nil, err
@@ -98,17 +99,24 @@ func newRegistry(people iter.Seq2[Person, error]) (*registry, error) {
 		if !ok {
 			continue
 		}
-		i := int32(len(g.people))
-		g.people = append(g.people, p)
-		after := int32(-1)
-		if old, ok := g.first[k]; ok {
-			after = old
+		i := g.n
+		if i%chunk == 0 {
+			g.chunks = append(g.chunks, make([]Person, 0, chunk))
 		}
-		g.next = append(g.next, after)
+		last := &g.chunks[len(g.chunks)-1]
+		*last = append(*last, p)
+		g.n++
+		if old, ok := g.first[k]; ok {
+			g.next[i] = old
+		}
 		g.first[k] = i
 	}
 	return g, nil
 }
+
+const chunk = 4096
+
+func (g *registry) person(i int32) *Person { return &g.chunks[i/chunk][i%chunk] }
 
 // key17 is the first 17 digits of an 18-character number.
 func key17(s string) (uint64, bool) {
@@ -134,11 +142,12 @@ func (g *registry) find(number string, buf []int32) []int32 {
 	}
 	buf = buf[:0]
 	i, ok := g.first[k]
-	if !ok || g.people[i].Number[17] != number[17] {
+	if !ok || g.person(i).Number[17] != number[17] {
 		return buf
 	}
-	for ; i >= 0; i = g.next[i] {
+	for ok {
 		buf = append(buf, i)
+		i, ok = g.next[i]
 	}
 	return buf
 }
@@ -183,10 +192,10 @@ func (m *matcher) match(e *Entry) (match Match, ok bool, rejected *Rejected) {
 }
 
 func (m *matcher) best(e *Entry) Match {
-	best := Match{Entry: e, Person: m.g.people[m.buf[len(m.buf)-1]], Level: LevelB, Twice: len(m.buf) > 1}
+	best := Match{Entry: e, Person: *m.g.person(m.buf[len(m.buf)-1]), Level: LevelB, Twice: len(m.buf) > 1}
 	for i := len(m.buf) - 1; i >= 0; i-- {
-		if p := m.g.people[m.buf[i]]; sameName(e.Name, p.Name) {
-			best.Person, best.Level = p, LevelA
+		if p := m.g.person(m.buf[i]); sameName(e.Name, p.Name) {
+			best.Person, best.Level = *p, LevelA
 			break
 		}
 	}
@@ -200,15 +209,15 @@ func (m *matcher) reject(e *Entry) *Rejected {
 	// that is a hint for a person, never a match.
 	if prefix := idnumber.FromNumber(e.RawID, time.Time{}).Prefix(); prefix != "" {
 		for _, i := range m.g.prefix(prefix) {
-			if sameName(e.Name, m.g.people[i].Name) {
-				out.Level, out.Candidate = LevelD, m.g.people[i].ID.String()
+			if sameName(e.Name, m.g.person(i).Name) {
+				out.Level, out.Candidate = LevelD, m.g.person(i).ID.String()
 				return out
 			}
 		}
 	}
 	if e.ID.Class == idnumber.Empty && e.Birth != "" && e.Village != "" && e.Name != "" {
 		for _, i := range m.g.named(e.Name) {
-			p := m.g.people[i]
+			p := m.g.person(i)
 			if p.Number[6:14] == strings.ReplaceAll(e.Birth, "-", "") && samePlace(p.Place, e.Village) {
 				out.Level, out.Candidate = LevelE, p.ID.String()
 				return out
@@ -221,15 +230,15 @@ func (m *matcher) reject(e *Entry) *Rejected {
 // prefix returns the people whose numbers begin so.
 func (g *registry) prefix(prefix string) []int32 {
 	if g.sorted == nil {
-		g.sorted = make([]int32, len(g.people))
+		g.sorted = make([]int32, g.n)
 		for i := range g.sorted {
 			g.sorted[i] = int32(i)
 		}
-		slices.SortFunc(g.sorted, func(a, b int32) int { return cmp.Compare(g.people[a].Number, g.people[b].Number) })
+		slices.SortFunc(g.sorted, func(a, b int32) int { return cmp.Compare(g.person(a).Number, g.person(b).Number) })
 	}
-	from, _ := slices.BinarySearchFunc(g.sorted, prefix, func(i int32, p string) int { return cmp.Compare(g.people[i].Number[:len(p)], p) })
+	from, _ := slices.BinarySearchFunc(g.sorted, prefix, func(i int32, p string) int { return cmp.Compare(g.person(i).Number[:len(p)], p) })
 	to := from
-	for to < len(g.sorted) && strings.HasPrefix(g.people[g.sorted[to]].Number, prefix) {
+	for to < len(g.sorted) && strings.HasPrefix(g.person(g.sorted[to]).Number, prefix) {
 		to++
 	}
 	return g.sorted[from:to]
@@ -238,9 +247,9 @@ func (g *registry) prefix(prefix string) []int32 {
 func (g *registry) named(name string) []int32 {
 	if g.byName == nil {
 		g.byName = map[string][]int32{}
-		for i, p := range g.people {
-			n := plainName(p.Name)
-			g.byName[n] = append(g.byName[n], int32(i))
+		for i := range g.n {
+			n := plainName(g.person(i).Name)
+			g.byName[n] = append(g.byName[n], i)
 		}
 	}
 	return g.byName[plainName(name)]

@@ -92,6 +92,7 @@ func Compare(k *alerts.Kinds, s *alerts.Source, f *File, people iter.Seq2[Person
 			rep.Twice++
 		}
 		row = e
+		e.fill()
 		values := alerts.Values(fields)
 		if record != nil {
 			values = record(match.Person, fields)

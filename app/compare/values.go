@@ -15,7 +15,7 @@ func amount(c Cell) (string, bool) {
 	if c.Numeric {
 		return plainDecimal(c.Text)
 	}
-	t := strings.NewReplacer(",", "", "，", "", " ", "", "\u00a0", "", "￥", "", "¥", "", "元", "", "整", "").Replace(idnumber.Normalise(c.Text))
+	t := moneySigns.Replace(idnumber.Normalise(c.Text))
 	shift := 0
 	for _, unit := range []struct {
 		suffix string
@@ -50,6 +50,8 @@ func amount(c Cell) (string, bool) {
 	}
 	return sign + whole, true
 }
+
+var moneySigns = strings.NewReplacer(",", "", "，", "", " ", "", "\u00a0", "", "￥", "", "¥", "", "元", "", "整", "")
 
 // plainDecimal writes a spreadsheet's number as it is shown: fifteen significant
 // digits, 0.30000000000000004 is 0.3.
