@@ -237,7 +237,7 @@ func TestAClonedTabletIsNoticed(t *testing.T) { // invariant 5
 	f.play("x -> a")
 	require.Equal(t, "visit 1, visit 2, 1 trust.unknown_node", f.state("a"))
 	f.play("c -> a")
-	require.Equal(t, "visit 1, visit 2, 1 bundle.clone", f.state("a"))
+	require.Equal(t, "visit 1, visit 2, 1 bundle.fork", f.state("a"))
 }
 
 func TestARestoredTabletIsToldThatItWroteMore(t *testing.T) { // invariant 5
