@@ -9,7 +9,7 @@ SERVER  := $(BUILD)/ironfeetd
 APP     := $(BUILD)/ironfeet
 FOLDERS := app assets cmd forms store sync
 
-.PHONY: demo test app serve bench simulate mutants clean
+.PHONY: demo test app serve test-interop bench simulate mutants clean
 
 demo: $(SERVER)
 	$(SERVER) demo
@@ -20,7 +20,7 @@ $(SERVER): FORCE
 
 # The app's screens are tested too: by Fyne's software painter, without a display
 # and without cgo; the tag ci replaces the window driver in cmd/ironfeet.
-test:
+test: test-interop
 	@unformatted=$$(gofmt -l $(FOLDERS)); if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted"; exit 1; fi
 	CGO_ENABLED=0 $(GO) vet -tags ci ./...
 	LANG=zh_CN.UTF-8 CGO_ENABLED=0 $(GO) test -tags ci -timeout 20m ./...
@@ -46,6 +46,16 @@ $(DATA)/done: | $(SERVER)
 
 serve: $(SERVER) $(DATA)/done
 	$(SERVER) serve --data $(DATA)/county --listen 127.0.0.1:8642
+
+# The test vectors of sync/FORMAT.md, read by npm's COSE, CBOR, zstd and age.
+test-interop:
+	@if ! command -v npm >/dev/null; then \
+	  if ! command -v apt-get >/dev/null; then echo "install Node.js 18 or newer and npm first"; exit 1; fi; \
+	  sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  $$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends nodejs npm; \
+	fi
+	@[ sync/interop/node_modules/.package-lock.json -nt sync/interop/package-lock.json ] || (cd sync/interop && npm ci --silent)
+	node sync/interop/verify.mjs
 
 # Lives of a county from seeds; a failing one says how to play it again. mutants
 # breaks the code in known ways and wants the simulation to notice each.
