@@ -16,6 +16,9 @@ type BundleCmd struct {
 	Inspect BundleInspectCmd `cmd:"" help:"Show what a bundle's signed head says."`
 	Verify  BundleVerifyCmd  `cmd:"" help:"Verify bundles against the people and machines this folder knows."`
 	Import  BundleImportCmd  `cmd:"" help:"Take in bundles (.bundle) and carrier files (.ironfeet)."`
+	Copy    BundleCopyCmd    `cmd:"" help:"Copy a carrier onto a stick or off it; a copy that was broken off goes on."`
+	Held    BundleHeldCmd    `cmd:"" help:"List what waits or was set aside, with the reason."`
+	Accept  BundleAcceptCmd  `cmd:"" help:"Let one bundle count although a rule stands against it, or choose it among two histories."`
 }
 
 // maxBundleFile bounds a file that holds one bundle.

@@ -68,6 +68,11 @@ type header struct {
 	From    uuid.UUID `cbor:"3,keyasint"`
 	Name    string    `cbor:"4,keyasint,omitempty"`
 	Made    int64     `cbor:"5,keyasint"` // Unix milliseconds
+
+	// Of the second file on: its number, and the digest of the file before, so that the
+	// digest of the last stands for all.
+	Part   uint64     `cbor:"6,keyasint,omitempty"`
+	Before *cose.Hash `cbor:"7,keyasint,omitempty"`
 }
 
 type blobHeader struct {
@@ -81,7 +86,8 @@ type end struct {
 	Bundles  uint64    `cbor:"1,keyasint"`
 	Receipts uint64    `cbor:"2,keyasint"`
 	Blobs    uint64    `cbor:"3,keyasint"`
-	Digest   cose.Hash `cbor:"4,keyasint"` // of every byte before this record
+	Digest   cose.Hash `cbor:"4,keyasint"`           // of every byte before this record
+	More     bool      `cbor:"5,keyasint,omitempty"` // another file follows
 }
 
 const version = 1
@@ -92,6 +98,7 @@ type Header struct {
 	From   uuid.UUID
 	Name   string
 	Made   time.Time
+	Part   int
 }
 
 // Contents are what goes into a carrier, in this order.
@@ -114,6 +121,8 @@ type Summary struct {
 	Digest                            store.Digest // of all records before the last
 	Six                               string       // six digits to compare by voice
 	Torn                              bool
+	Parts                             int  // files; the number of this one where one was read
+	More                              bool // another file follows that has not been read
 }
 
 // six takes six digits from a digest: its first eight bytes as a number, modulo a

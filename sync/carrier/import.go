@@ -3,7 +3,9 @@ package carrier
 import (
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"io"
+	"io/fs"
 
 	"ironfeet/store"
 	"ironfeet/store/world"
@@ -19,17 +21,40 @@ type ImportReport struct {
 	Refused  []error // receipts that were not believed
 }
 
-// Import reads a carrier into a replica. What arrived before a torn end is kept,
-// and reading the same carrier again changes nothing. With a *TornError the report
-// says what came.
+// Import reads a carrier into a replica, and the files that follow it as far as they
+// lie beside it. What arrived before a torn end is kept, and reading the same carrier
+// again changes nothing. With a *TornError the report says what came.
 func Import(ctx context.Context, w world.World, m *merge.Merger, identity, path string) (ImportReport, error) {
 	in := &importing{merger: m, replica: m.Replica()}
-	summary, err := Read(ctx, w, path, identity, in)
-	if more := in.flush(ctx); err == nil {
-		err = more
+	first := 0
+	for n := 1; ; n++ {
+		name := PartName(path, n)
+		if n > 1 {
+			if _, err := w.Disk.Stat(name); errors.Is(err, fs.ErrNotExist) {
+				return in.report, nil // Summary.More says that there should be another
+			} else if err != nil {
+				return in.report, err
+			}
+		}
+		summary, err := Read(ctx, w, name, identity, in)
+		if more := in.flush(ctx); err == nil {
+			err = more
+		}
+		if n == 1 {
+			first = summary.Parts
+		}
+		in.report.Summary = joined(in.report.Summary, summary)
+		if err != nil || !summary.More || first > 1 {
+			return in.report, err
+		}
 	}
-	in.report.Summary = summary
-	return in.report, err
+}
+
+// joined is the summary of several files: their sums, and the digest of the last.
+func joined(a, b Summary) Summary {
+	b.Bundles, b.Changes = a.Bundles+b.Bundles, a.Changes+b.Changes
+	b.Receipts, b.Blobs, b.Bytes = a.Receipts+b.Receipts, a.Blobs+b.Blobs, a.Bytes+b.Bytes
+	return b
 }
 
 // importing is the sink that feeds a replica.

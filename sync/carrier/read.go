@@ -79,7 +79,7 @@ func (r *reader) all(ctx context.Context, path string, sink Sink) (s Summary, er
 	if err != nil {
 		return s, err
 	}
-	s.From, s.Made = named(h.Name, h.From), h.Made
+	s.From, s.Made, s.Parts = named(h.Name, h.From), h.Made, h.Part
 	if h.County != countyOf(sink.County()) {
 		return s, &NotForUsError{Path: path, Why: OtherCounty, From: s.From}
 	}
@@ -171,9 +171,12 @@ func (r *reader) end(s *Summary, content []byte, digest store.Digest, torn func(
 		*s, err = torn(err)
 		return err
 	}
-	s.Digest, s.Six = digest, six(digest)
+	s.Digest, s.Six, s.More = digest, six(digest), e.More
 	return nil
 }
+
+// maxParts bounds a carrier: four terabytes.
+const maxParts = 1000
 
 // header reads the first record.
 func (r *reader) header(path string) (Header, error) {
@@ -195,7 +198,10 @@ func (r *reader) header(path string) (Header, error) {
 	if err != nil || h.Version != version || len(h.Name) > 200 || !utf8.ValidString(h.Name) {
 		return Header{}, &DamagedError{Path: path, Cause: errors.Join(errRecord, err)}
 	}
-	return Header{County: county, From: h.From, Name: h.Name, Made: time.UnixMilli(h.Made).UTC()}, nil
+	if h.Part > maxParts || (h.Part > 1) != (h.Before != nil) || h.Part == 1 {
+		return Header{}, &DamagedError{Path: path, Cause: errRecord}
+	}
+	return Header{County: county, From: h.From, Name: h.Name, Made: time.UnixMilli(h.Made).UTC(), Part: max(1, int(h.Part))}, nil
 }
 
 var errRecord = errors.New("not a record of a carrier")

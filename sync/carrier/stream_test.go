@@ -103,6 +103,32 @@ func read(file []byte, who age.Identity, sink Sink) (Summary, error) {
 	return readFrom(ctx, "stick.ironfeet", bytes.NewReader(file), who, sink)
 }
 
+// writeTo writes one file's encrypted sequence.
+func writeTo(ctx context.Context, w world.World, file io.Writer, to []age.Recipient, c Contents) (Summary, error) {
+	p := newParts(ctx, w, "x", to, c, maxPart)
+	p.sum.Parts = 1
+	if err := p.seal(file); err != nil {
+		return p.sum, err
+	}
+	if err := p.records(); err != nil {
+		return p.sum, err
+	}
+	return p.sum, errors.Join(p.end(false), p.flush())
+}
+
+// writeRecords writes the sequence in the clear.
+func writeRecords(ctx context.Context, w world.World, out *writer, c Contents) (Summary, error) {
+	p := newParts(ctx, w, "x", nil, c, maxPart)
+	p.sum.Parts, p.out = 1, out
+	if err := out.record(kindHeader, p.header()); err != nil {
+		return p.sum, err
+	}
+	if err := p.records(); err != nil {
+		return p.sum, err
+	}
+	return p.sum, p.end(false)
+}
+
 func photo(n int) []byte { return bytes.Repeat([]byte{byte(n), 7, 3}, n/3+1)[:n] }
 
 func TestACarrierIsReadByEachRecipient(t *testing.T) {

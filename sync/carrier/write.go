@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"strings"
 
 	"filippo.io/age"
 	"github.com/google/uuid"
@@ -21,12 +22,29 @@ import (
 	"ironfeet/sync/trust"
 )
 
-// Write seals contents to the recipients (age1…) under a temporary name beside
-// path, syncs it and renames it, so that a pulled stick leaves either a whole
-// carrier or none. Memory does not grow with the contents. The file key of the
-// encryption is age's own and comes from the operating system; it decides nothing
-// but the ciphertext.
+// maxPart is how large one file may grow before the next is begun: FAT32 holds none
+// of 4 GiB, and the last photo must still fit.
+const maxPart = 4<<30 - 2*MaxBlob
+
+// Write seals contents to the recipients (age1…), each file under a temporary name
+// beside its own, synced and renamed, so that a pulled stick leaves whole files or
+// none. What does not fit into one file goes on in the next, see PartName; the six
+// digits of the last stand for all. Memory does not grow with the contents. The file
+// key of the encryption is age's own and comes from the operating system; it decides
+// nothing but the ciphertext.
 func Write(ctx context.Context, w world.World, path string, recipients []string, c Contents) (Summary, error) {
+	return writeParts(ctx, w, path, recipients, c, maxPart)
+}
+
+// PartName is the name of a carrier's n-th file: x.ironfeet, x.2.ironfeet, …
+func PartName(path string, n int) string {
+	if n <= 1 {
+		return path
+	}
+	return fmt.Sprintf("%s.%d%s", strings.TrimSuffix(path, Extension), n, Extension)
+}
+
+func writeParts(ctx context.Context, w world.World, path string, recipients []string, c Contents, limit int64) (Summary, error) {
 	if len(recipients) == 0 {
 		return Summary{}, &NoRecipientError{}
 	}
@@ -38,31 +56,193 @@ func Write(ctx context.Context, w world.World, path string, recipients []string,
 		}
 		to[i] = r
 	}
-	temporary := path + ".part"
-	if err := w.Disk.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return Summary{}, fmt.Errorf("write %s: %w", path, err)
-	}
-	file, err := w.Disk.Create(temporary)
+	p := newParts(ctx, w, path, to, c, limit)
+	err := p.all()
 	if err != nil {
-		return Summary{}, fmt.Errorf("write %s: %w", path, err)
+		return Summary{}, errors.Join(fmt.Errorf("write %s: %w", path, err), p.abandon())
 	}
-	summary, err := writeTo(ctx, w, file, to, c)
-	if err == nil {
-		err = file.Sync()
+	return p.sum, nil
+}
+
+// parts writes one carrier into as many files as it needs.
+type parts struct {
+	ctx      context.Context
+	world    world.World
+	path     string
+	to       []age.Recipient
+	contents Contents
+	limit    int64
+	sum      Summary // of all files
+
+	file     world.File // the one being written; nil between two
+	counted  *counter
+	buffered *bufio.Writer
+	sealed   io.WriteCloser
+	out      *writer
+	own      end          // counts of this file
+	before   store.Digest // of the file before this one
+}
+
+func newParts(ctx context.Context, w world.World, path string, to []age.Recipient, c Contents, limit int64) *parts {
+	p := &parts{ctx: ctx, world: w, path: path, to: to, contents: c, limit: limit}
+	p.sum = Summary{County: trust.Fingerprint(c.County), From: named(c.Name, c.From), Made: w.Now().UTC()}
+	return p
+}
+
+func (p *parts) all() error {
+	if err := p.open(); err != nil {
+		return err
 	}
-	if closing := file.Close(); err == nil {
-		err = closing
+	if err := p.records(); err != nil {
+		return err
 	}
-	if err == nil {
-		err = w.Disk.Rename(temporary, path)
+	return p.finish(false)
+}
+
+func (p *parts) temporary() string { return PartName(p.path, p.sum.Parts) + ".part" }
+
+// open begins the next file.
+func (p *parts) open() error {
+	p.sum.Parts++
+	disk := p.world.Disk
+	if err := forget(disk, p.temporary()); err != nil {
+		return err
 	}
-	if err != nil {
-		return Summary{}, errors.Join(fmt.Errorf("write %s: %w", path, err), forget(w.Disk, temporary))
+	var err error
+	if p.file, err = disk.Create(p.temporary()); err != nil {
+		return err
 	}
-	if err := w.Disk.SyncDir(filepath.Dir(path)); err != nil {
-		return Summary{}, fmt.Errorf("write %s: %w", path, err)
+	return p.seal(p.file)
+}
+
+// seal begins the encrypted sequence on a file.
+func (p *parts) seal(file io.Writer) (err error) {
+	p.counted = &counter{w: file}
+	p.buffered = bufio.NewWriterSize(p.counted, 256<<10)
+	if p.sealed, err = age.Encrypt(p.buffered, p.to...); err != nil {
+		return err
 	}
-	return summary, nil
+	p.out, p.own = &writer{w: p.sealed, digest: sha256.New()}, end{}
+	return p.out.record(kindHeader, p.header())
+}
+
+func (p *parts) header() header {
+	c := p.contents
+	h := header{Version: version, County: cose.HashOf(countyOf(c.County)), From: c.From, Name: c.Name, Made: p.sum.Made.UnixMilli()}
+	if p.sum.Parts > 1 {
+		before := cose.HashOf(p.before)
+		h.Part, h.Before = uint64(p.sum.Parts), &before
+	}
+	return h
+}
+
+// end writes the last record.
+func (p *parts) end(more bool) error {
+	p.sum.Digest = store.Digest(p.out.digest.Sum(nil))
+	p.sum.Six = six(p.sum.Digest)
+	p.own.Digest, p.own.More = cose.HashOf(p.sum.Digest), more
+	return p.out.record(kindEnd, p.own)
+}
+
+// flush ends the encrypted sequence.
+func (p *parts) flush() error {
+	if err := p.sealed.Close(); err != nil {
+		return err
+	}
+	if err := p.buffered.Flush(); err != nil {
+		return err
+	}
+	p.sum.Bytes += p.counted.n
+	return nil
+}
+
+// finish ends a file and makes it durable under its name.
+func (p *parts) finish(more bool) error {
+	if err := p.end(more); err != nil {
+		return err
+	}
+	if err := p.flush(); err != nil {
+		return err
+	}
+	if err := p.file.Sync(); err != nil {
+		return err
+	}
+	file := p.file
+	p.file = nil
+	if err := file.Close(); err != nil {
+		return err
+	}
+	if err := p.world.Disk.Rename(p.temporary(), PartName(p.path, p.sum.Parts)); err != nil {
+		return err
+	}
+	return p.world.Disk.SyncDir(filepath.Dir(p.path))
+}
+
+// room begins another file where so many bytes more would not fit into this one.
+func (p *parts) room(bytes int64) error {
+	if err := p.ctx.Err(); err != nil {
+		return err
+	}
+	if p.out.n == 0 || p.out.n+bytes <= p.limit || p.own.Bundles+p.own.Receipts+p.own.Blobs == 0 {
+		return nil
+	}
+	if err := p.finish(true); err != nil {
+		return err
+	}
+	p.before = p.sum.Digest
+	return p.open()
+}
+
+// abandon removes what a failed write left half done.
+func (p *parts) abandon() error {
+	if p.file == nil {
+		return nil
+	}
+	return errors.Join(p.file.Close(), forget(p.world.Disk, p.temporary()))
+}
+
+// records writes everything, in order of value.
+func (p *parts) records() error {
+	c := p.contents
+	if c.Bundles != nil {
+		for raw, err := range c.Bundles {
+			if err == nil {
+				err = p.room(int64(len(raw)))
+			}
+			if err == nil {
+				err = p.out.record(kindBundle, raw)
+			}
+			if err != nil {
+				return err
+			}
+			p.own.Bundles++
+			p.sum.Bundles++
+			p.sum.Changes += changesOf(raw)
+		}
+	}
+	for _, raw := range c.Receipts {
+		err := p.room(int64(len(raw)))
+		if err == nil {
+			err = p.out.record(kindReceipt, raw)
+		}
+		if err != nil {
+			return err
+		}
+		p.own.Receipts++
+		p.sum.Receipts++
+	}
+	for _, ref := range c.Blobs {
+		err := p.room(ref.Size)
+		if err == nil {
+			err = p.out.blob(p.ctx, c, ref)
+		}
+		if err != nil {
+			return fmt.Errorf("photo %s: %w", ref.Digest, err)
+		}
+		p.own.Blobs++
+		p.sum.Blobs++
+	}
+	return nil
 }
 
 // forget removes what a failed write left.
@@ -71,75 +251,6 @@ func forget(disk world.Disk, name string) error {
 		return err
 	}
 	return nil
-}
-
-// writeTo writes the encrypted sequence.
-func writeTo(ctx context.Context, w world.World, file io.Writer, to []age.Recipient, c Contents) (Summary, error) {
-	counted := &counter{w: file}
-	buffered := bufio.NewWriterSize(counted, 256<<10)
-	sealed, err := age.Encrypt(buffered, to...)
-	if err != nil {
-		return Summary{}, err
-	}
-	records := &writer{w: sealed, digest: sha256.New()}
-	s, err := writeRecords(ctx, w, records, c)
-	if err != nil {
-		return s, err
-	}
-	if err := sealed.Close(); err != nil {
-		return s, err
-	}
-	if err := buffered.Flush(); err != nil {
-		return s, err
-	}
-	s.Bytes = counted.n
-	return s, nil
-}
-
-// writeRecords writes the sequence in the clear.
-func writeRecords(ctx context.Context, w world.World, out *writer, c Contents) (Summary, error) {
-	made := w.Now().UTC()
-	s := Summary{County: trust.Fingerprint(c.County), From: named(c.Name, c.From), Made: made}
-	if err := out.record(kindHeader, header{
-		Version: version, County: cose.HashOf(countyOf(c.County)), From: c.From, Name: c.Name, Made: made.UnixMilli(),
-	}); err != nil {
-		return s, err
-	}
-	if c.Bundles != nil {
-		for raw, err := range c.Bundles {
-			if err == nil {
-				err = ctx.Err()
-			}
-			if err == nil {
-				err = out.record(kindBundle, raw)
-			}
-			if err != nil {
-				return s, err
-			}
-			s.Bundles++
-			s.Changes += changesOf(raw)
-		}
-	}
-	for _, raw := range c.Receipts {
-		if err := out.record(kindReceipt, raw); err != nil {
-			return s, err
-		}
-		s.Receipts++
-	}
-	for _, ref := range c.Blobs {
-		if err := ctx.Err(); err != nil {
-			return s, err
-		}
-		if err := out.blob(ctx, c, ref); err != nil {
-			return s, fmt.Errorf("photo %s: %w", ref.Digest, err)
-		}
-		s.Blobs++
-	}
-	s.Digest = store.Digest(out.digest.Sum(nil))
-	s.Six = six(s.Digest)
-	return s, out.record(kindEnd, end{
-		Bundles: uint64(s.Bundles), Receipts: uint64(s.Receipts), Blobs: uint64(s.Blobs), Digest: cose.HashOf(s.Digest),
-	})
 }
 
 func named(name string, id uuid.UUID) string {
@@ -161,11 +272,13 @@ func changesOf(raw []byte) int {
 type writer struct {
 	w      io.Writer
 	digest hash.Hash
+	n      int64
 }
 
 func (w *writer) record(kind uint64, content any) error {
 	b := cose.Encode(cose.Encode(record{Kind: kind, Content: content}))
 	w.digest.Write(b)
+	w.n += int64(len(b))
 	_, err := w.w.Write(b)
 	return err
 }
