@@ -204,6 +204,9 @@ func (x *wire) do(ctx context.Context, a ask) (*reply, error) {
 			}
 		}
 		r, err := x.once(ctx, a)
+		if err == nil && r.cutShort() {
+			err = &ServerError{r.status, "link.cut"}
+		}
 		if err == nil && r.status < 500 {
 			return r, nil
 		}
@@ -257,6 +260,17 @@ func (x *wire) once(ctx context.Context, a ask) (*reply, error) {
 	}
 	// Of a photo, what came before the connection broke is kept.
 	return &reply{resp.StatusCode, resp.Header, body}, nil
+}
+
+// cutShort says whether the server saw only half of the request: it says so
+// itself, or, where not even the header came whole, net/http answers for it in
+// words of its own.
+func (r *reply) cutShort() bool {
+	if r.status != http.StatusBadRequest {
+		return false
+	}
+	code := fault(r.body)
+	return code == "link.cut" || code == "" && r.header.Get("Content-Type") != exchange.MediaType
 }
 
 func fault(body []byte) string {
