@@ -26,7 +26,7 @@ func TestPagesByPlace(t *testing.T) {
 	read := func(division string) (names []string) {
 		var at store.Place
 		for {
-			page, err := r.PageByPlace(t.Context(), store.Household, division, at, 4)
+			page, err := r.PageByPlace(t.Context(), store.Household, division, "", at, 4)
 			require.NoError(t, err)
 			for _, e := range page {
 				names = append(names, e.Text("name"))

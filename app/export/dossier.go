@@ -374,7 +374,7 @@ func ShortCode(digest store.Digest) string {
 func (p *printer) household(rec Record) error {
 	o, h := p.o, rec.Household
 	line := &row{Record: rec, o: o}
-	show := func(name string) string { return o.shown(name, "", h.Text(name)) }
+	show := func(name string) string { return o.Shown(name, "", h.Text(name)) }
 	county := p.r.Identity().Name
 	p.page = 0
 	p.head = county + " · 低收入人口入户核查档案"
@@ -437,8 +437,8 @@ func (p *printer) household(rec Record) error {
 		}
 		line.member = m
 		people = append(people, []string{
-			o.shown("name", "", m.Text("name")), said("rel", m.Text("rel")), said("sex", m.Text("sex")), ownOfMember["age"](line),
-			o.shown("id_no", "", m.Text("id_no")), said("labour", m.Text("labour")), said("yes_no", m.Text("counted")),
+			o.Shown("name", "", m.Text("name")), said("rel", m.Text("rel")), said("sex", m.Text("sex")), ownOfMember["age"](line),
+			o.Shown("id_no", "", m.Text("id_no")), said("labour", m.Text("labour")), said("yes_no", m.Text("counted")),
 		})
 	}
 	p.table([]string{"姓名", "与户主关系", "性别", "年龄", "证件号码", "劳动能力", "计入"}, []float64{13, 14, 8, 8, 30, 15, 9}, people)
@@ -478,7 +478,7 @@ func (p *printer) record(rec Record) error {
 			if a.Type == "image" || a.Type == "geopoint" && !p.o.Unmasked || a.Label == "" {
 				continue
 			}
-			list = append(list, [2]string{a.Label, p.o.shown(a.Name, a.Type, a.Value)})
+			list = append(list, [2]string{a.Label, p.o.Shown(a.Name, a.Type, a.Value)})
 		}
 		if len(list)+len(part.Rows) == 0 {
 			continue
@@ -492,7 +492,7 @@ func (p *printer) record(rec Record) error {
 				if a.Type == "image" || a.Label == "" {
 					continue
 				}
-				list = append(list, [2]string{a.Label, p.o.shown(a.Name, a.Type, a.Value)})
+				list = append(list, [2]string{a.Label, p.o.Shown(a.Name, a.Type, a.Value)})
 			}
 			if len(list) == 0 {
 				continue
@@ -599,7 +599,7 @@ func (p *printer) pictures(rec Record) error {
 	height := width * 3 / 4
 	column := 0
 	for _, photo := range rec.Visit.Content.Photos {
-		if never(photo.Path, p.o.Children) {
+		if Never(photo.Path, p.o.Children) {
 			continue
 		}
 		if column == 0 {
@@ -704,16 +704,16 @@ func (p *printer) signatures(rec Record) error {
 		if e, err := p.r.Entity(p.ctx, id); err == nil && e.Text("name") != "" {
 			name = e.Text("name")
 		}
-		list = append(list, [2]string{fmt.Sprintf("调查人 %d", i+1), p.o.shown("witness", "", name) + "（数字签名）"})
+		list = append(list, [2]string{fmt.Sprintf("调查人 %d", i+1), p.o.Shown("witness", "", name) + "（数字签名）"})
 	}
 	s := v.Content.Signature
 	mode := map[string]string{"drawn": "手写签名", "thumbprint": "手印照片", "refused": "拒签", "proxy": "代签", "": "未遇到家庭成员"}[s.Mode]
-	list = append(list, [2]string{"家庭成员", mode + "  " + p.o.shown("signer", "", s.Signer)})
+	list = append(list, [2]string{"家庭成员", mode + "  " + p.o.Shown("signer", "", s.Signer)})
 	if s.Reason != "" {
-		list = append(list, [2]string{"说明", p.o.shown("reason", "text", s.Reason)})
+		list = append(list, [2]string{"说明", p.o.Shown("reason", "text", s.Reason)})
 	}
 	if s.Witness != "" {
-		list = append(list, [2]string{"见证人", p.o.shown("witness", "", s.Witness)})
+		list = append(list, [2]string{"见证人", p.o.Shown("witness", "", s.Witness)})
 	}
 	digest := sha256.Sum256(v.Bytes)
 	list = append(list, [2]string{"签名内容摘要", hex.EncodeToString(digest[:])})

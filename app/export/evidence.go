@@ -258,7 +258,7 @@ func headName(b store.Bundle) string {
 // readableRecord is a visit's answers as JSON, without what neighbours said: that
 // is in the signed content alone, which no signature could vouch for otherwise.
 func readableRecord(r forms.Record) ([]byte, error) {
-	r.Answers = slices.DeleteFunc(slices.Clone(r.Answers), func(a forms.Answer) bool { return never(a.Path, true) })
+	r.Answers = slices.DeleteFunc(slices.Clone(r.Answers), func(a forms.Answer) bool { return Never(a.Path, true) })
 	return json.MarshalIndent(r.Nested(), "", "  ")
 }
 

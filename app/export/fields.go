@@ -164,8 +164,8 @@ func (r *row) answer(name string) string {
 		if r.Visit != nil {
 			for _, a := range r.Visit.Record.Answers {
 				name := forms.NameOf(a.Path)
-				if _, known := r.answers[name]; !known && !never(a.Path, r.o.Children) && !strings.Contains(a.Path, "[") {
-					r.answers[name] = r.o.shown(name, a.Type, a.Value)
+				if _, known := r.answers[name]; !known && !Never(a.Path, r.o.Children) && !strings.Contains(a.Path, "[") {
+					r.answers[name] = r.o.Shown(name, a.Type, a.Value)
 				}
 			}
 		}
@@ -185,7 +185,7 @@ func (r *row) nested() map[string]any {
 	}
 	rec := r.Visit.Record
 	rec.Answers = slices.Clone(rec.Answers)
-	rec.Answers = slices.DeleteFunc(rec.Answers, func(a forms.Answer) bool { return never(a.Path, r.o.Children) })
+	rec.Answers = slices.DeleteFunc(rec.Answers, func(a forms.Answer) bool { return Never(a.Path, r.o.Children) })
 	whole := rec.Nested()
 	young := map[string]bool{}
 	if !r.o.Children {
@@ -213,7 +213,7 @@ func (r *row) nested() map[string]any {
 	for name, v := range whole {
 		switch v := v.(type) {
 		case string:
-			r.root[name] = r.o.shown(name, types[name], v)
+			r.root[name] = r.o.Shown(name, types[name], v)
 		case []map[string]any:
 			var kept []map[string]any
 			for _, item := range v {
@@ -223,7 +223,7 @@ func (r *row) nested() map[string]any {
 				masked := map[string]any{}
 				for key, v := range item {
 					if s, ok := v.(string); ok {
-						v = r.o.shown(key, types[key], s)
+						v = r.o.Shown(key, types[key], s)
 					}
 					masked[key] = v
 				}
@@ -237,8 +237,8 @@ func (r *row) nested() map[string]any {
 	return r.root
 }
 
-// shown is a value as this export may show it.
-func (o *Options) shown(name, kind, value string) string {
+// Shown is a value as this export may show it.
+func (o *Options) Shown(name, kind, value string) string {
 	if o.Unmasked || value == "" {
 		return value
 	}
@@ -325,7 +325,7 @@ func questions(t *xlsform.Tables) map[string]bool {
 			path = append(path, n)
 		case strings.HasPrefix(t, "end "):
 			path = path[:max(len(path)-1, 0)]
-		case n != "" && !never(strings.Join(append(slices.Clone(path), n), "/"), false):
+		case n != "" && !Never(strings.Join(append(slices.Clone(path), n), "/"), false):
 			out[n] = true
 		}
 	}

@@ -106,10 +106,10 @@ func maskOf(name string) func(string) string {
 	return nil
 }
 
-// never says whether an answer is in no export at all: what neighbours said
+// Never says whether an answer is in no export at all: what neighbours said
 // (domain.md §4.8), and, unless children's data were approved, what concerns
 // children (S3).
-func never(path string, children bool) bool {
+func Never(path string, children bool) bool {
 	for segment := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
 		segment, _, _ = strings.Cut(segment, "[")
 		switch {

@@ -39,7 +39,7 @@ func Reading(form *forms.Form, record forms.Record, lang string, at time.Time, c
 	entry.Restore(answers)
 	var parts []Part
 	for _, g := range entry.Groups() {
-		if never(g.Path, children) {
+		if Never(g.Path, children) {
 			continue
 		}
 		part := Part{Title: g.Label}
@@ -49,7 +49,7 @@ func Reading(form *forms.Form, record forms.Record, lang string, at time.Time, c
 		var instance *Part
 		for _, n := range entry.Inside(g.Path) {
 			switch {
-			case n.Path == g.Path && (n.Group || n.Repeat), never(n.Path, children):
+			case n.Path == g.Path && (n.Group || n.Repeat), Never(n.Path, children):
 			case n.Type == "instance":
 				part.Rows = append(part.Rows, Part{Title: n.RepeatLabel})
 				instance = &part.Rows[len(part.Rows)-1]

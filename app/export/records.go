@@ -105,7 +105,7 @@ func readPages(ctx context.Context, r *store.Replica, s Selection, pages chan<- 
 	}
 	var at store.Place
 	for {
-		households, err := r.PageByPlace(ctx, store.Household, s.Division, at, pageOf)
+		households, err := r.PageByPlace(ctx, store.Household, s.Division, "", at, pageOf)
 		if err != nil || len(households) == 0 {
 			return err
 		}

@@ -262,7 +262,7 @@ func (r *templateReader) compile(c *Column, members bool, sheet, cell string, at
 		if !ok {
 			return true
 		}
-		if never(strings.ReplaceAll(ref.Name, ".", "/"), false) {
+		if Never(strings.ReplaceAll(ref.Name, ".", "/"), false) {
 			r.wrong("template.never", sheet, cell, at, ref.Name, "", ref.Name+" is in no export: what neighbours said, or what concerns children")
 			return false
 		}

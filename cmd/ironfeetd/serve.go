@@ -24,6 +24,8 @@ type ServeCmd struct {
 	Listen  string `default:"127.0.0.1:8642" help:"Address to listen on." placeholder:"ADDR"`
 	TLSCert string `name:"tls-cert" type:"existingfile" help:"Certificate chain (PEM)." placeholder:"FILE"`
 	TLSKey  string `name:"tls-key" type:"existingfile" help:"Its private key (PEM)." placeholder:"FILE"`
+
+	ConsoleFlags
 }
 
 // A ListenError says why the server cannot listen.
@@ -88,6 +90,15 @@ func (c *ServeCmd) Run(o *Output) error {
 		return &ListenError{Address: c.Listen, Why: "busy", Err: err}
 	}
 	h := server.HTTP()
+	if !c.NoConsole {
+		web, book, err := c.openConsole(ctx, o, of, server, secure, slog.New(slog.NewTextHandler(o.Err, nil)))
+		if err != nil {
+			return err
+		}
+		defer book.Close()
+		defer web.Close()
+		h.Handler = web.Beside(h.Handler)
+	}
 	ended := make(chan error, 1)
 	go func() {
 		if secure {

@@ -1,0 +1,610 @@
+package console
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"ironfeet/app/casework/registry"
+	"ironfeet/app/casework/review"
+	"ironfeet/app/casework/visit"
+	"ironfeet/app/console/accounts"
+	"ironfeet/app/export"
+	"ironfeet/store"
+	"ironfeet/store/audit"
+)
+
+// pageSize is how many lines a list has. Lists are paged by key: the last page of
+// 100,000 costs what the first one does.
+const pageSize = 50
+
+// pager leads from page to page.
+type pager struct {
+	Next  string // query of the next page, "" on the last
+	First bool
+}
+
+func placeOf(r *http.Request) store.Place {
+	division, id, _ := strings.Cut(r.URL.Query().Get("after"), "~")
+	at, err := uuid.Parse(id)
+	if err != nil {
+		return store.Place{}
+	}
+	return store.Place{Division: division, ID: at}
+}
+
+// scope is what of the account's divisions is asked for.
+func scope(r *http.Request, a *accounts.Account) string {
+	if v := r.URL.Query().Get("village"); v != "" && a.Covers(v) {
+		return v
+	}
+	return a.Division()
+}
+
+// list reads one page of a kind.
+func (c *Console) list(r *http.Request, a *accounts.Account, kind store.Kind, state string) ([]*store.Entity, pager, error) {
+	at := placeOf(r)
+	page, err := c.Office.Replica.PageByPlace(r.Context(), kind, scope(r, a), state, at, pageSize+1)
+	if err != nil {
+		return nil, pager{}, err
+	}
+	p := pager{First: at == store.Place{}}
+	if len(page) > pageSize {
+		page = page[:pageSize]
+		last := page[pageSize-1]
+		q := r.URL.Query()
+		q.Set("after", last.Division+"~"+last.ID.String())
+		p.Next = "?" + q.Encode()
+	}
+	return page, p, nil
+}
+
+// choice is a village to choose.
+type choice struct {
+	Code, Name string
+	Chosen     bool
+}
+
+func (c *Console) villages(r *http.Request, a *accounts.Account) ([]choice, map[string]string, error) {
+	f, err := c.figures.get(r.Context())
+	if err != nil {
+		return nil, nil, err
+	}
+	var list []choice
+	names := map[string]string{}
+	for _, v := range f.Villages {
+		if a.Covers(v.Code) {
+			list = append(list, choice{v.Code, v.Name, v.Code == r.URL.Query().Get("village")})
+		}
+		names[v.Code] = v.Name
+	}
+	return list, names, nil
+}
+
+func (c *Console) overview(w http.ResponseWriter, r *http.Request, a *accounts.Account) {
+	f, err := c.figures.get(r.Context())
+	if err != nil {
+		c.broken(w, r, err)
+		return
+	}
+	f = f.seen(a)
+	words := functions(c.say(r))["t"].(func(string, ...any) string)
+	kinds := map[string]int{}
+	for _, village := range f.Category {
+		for category, n := range village {
+			kinds[category] += n
+		}
+	}
+	var categories []bar
+	for i, k := range []string{"tekun", "dibao", "edge", "rigid", "none", "not_applicable"} {
+		if n := kinds[k]; n > 0 || i < 5 {
+			categories = append(categories, bar{words("category." + k), n, []string{"c1", "c2", "c3", "c4", "c5", "c6"}[i]})
+		}
+		delete(kinds, k)
+	}
+	for k, n := range kinds {
+		categories = append(categories, bar{k, n, "c6"})
+	}
+	list := f.Villages
+	if len(list) > 14 { // a county of hundreds: those with most to do
+		list = slices.Clone(list)
+		slices.SortFunc(list, func(x, y Village) int { return cmp.Compare(y.Open+y.Signed, x.Open+x.Signed) })
+		list = list[:14]
+	}
+	sum := f.Sum()
+	c.render(w, r, http.StatusOK, "overview.html", page{Title: "console.overview", Account: a, Data: map[string]any{
+		"Sum": sum, "At": f.At, "Villages": list, "Pending": len(f.Pending), "Cases": may(a.Role, seeCases), "Decide": may(a.Role, decide),
+		"Progress":   progress(words("console.verified_by_village"), list),
+		"Categories": bars(words("console.categories"), categories),
+		"Days":       days(words("console.visits_by_day"), f.Days, c.Office.World.Now()),
+		"Map":        villageMap(words("console.map"), f.Villages),
+	}})
+}
+
+// line is one household of a list.
+type line struct {
+	ID                          uuid.UUID
+	Name, Village, Address, Aid string
+	Members                     int
+	Seen                        string
+	Matched                     string
+}
+
+func (c *Console) households(w http.ResponseWriter, r *http.Request, a *accounts.Account) {
+	villages, names, err := c.villages(r, a)
+	if err != nil {
+		c.broken(w, r, err)
+		return
+	}
+	said := c.codes(r.Context(), language(r))
+	query := strings.TrimSpace(r.URL.Query().Get("q"))
+	var found []*store.Entity
+	var p pager
+	matched := map[uuid.UUID]string{}
+	if query != "" {
+		hits, err := c.Office.Replica.Find(r.Context(), query[:min(len(query), 60)], 200)
+		if err != nil {
+			c.broken(w, r, err)
+			return
+		}
+		for _, h := range hits {
+			if !a.Covers(h.Division) || len(found) == pageSize {
+				continue
+			}
+			e, err := c.Office.Replica.Entity(r.Context(), h.Household)
+			if err == nil {
+				found = append(found, e)
+				matched[e.ID] = h.Matched
+			}
+		}
+		p.First = true
+	} else if found, p, err = c.list(r, a, store.Household, ""); err != nil {
+		c.broken(w, r, err)
+		return
+	}
+	ids := make([]uuid.UUID, len(found))
+	for i, e := range found {
+		ids[i] = e.ID
+	}
+	members, err := c.Office.Replica.Children(r.Context(), store.Member, ids...)
+	if err != nil {
+		c.broken(w, r, err)
+		return
+	}
+	count := map[string]int{}
+	for _, m := range members {
+		count[m.Text("parent")]++
+	}
+	var lines []line
+	for _, e := range found {
+		l := line{
+			ID: e.ID, Name: e.Text("name"), Village: names[e.Division], Address: export.MaskAddress(e.Text("address")), Aid: said.say("aid", e.Text("aid")),
+			Members: count[e.ID.String()], Seen: e.Text("last_visit"),
+		}
+		if m := matched[e.ID]; m != "" && m != l.Name {
+			l.Matched = m
+		}
+		lines = append(lines, l)
+	}
+	c.render(w, r, http.StatusOK, "households.html", page{Title: "console.households", Account: a, Data: map[string]any{
+		"Lines": lines, "Pager": p, "Query": query, "Villages": villages,
+	}})
+}
+
+// event is one point of a household's timeline.
+type event struct {
+	At     time.Time
+	Kind   string // task, visit, review, determination, alert
+	Title  string
+	Text   string
+	State  string
+	Link   string
+	Photos []string // digests, shown only while revealed
+}
+
+// inScope reads an entity that the account may see; anything else is not found.
+func (c *Console) inScope(w http.ResponseWriter, r *http.Request, a *accounts.Account, kind store.Kind) (*store.Entity, bool) {
+	id, err := uuid.Parse(r.PathValue("id"))
+	if err == nil {
+		var e *store.Entity
+		if e, err = c.Office.Replica.Entity(r.Context(), id); err == nil && e.Kind == kind && a.Covers(e.Division) {
+			return e, true
+		}
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) && !strings.HasPrefix(err.Error(), "invalid UUID") {
+		c.broken(w, r, err)
+		return nil, false
+	}
+	c.refuse(w, r, http.StatusNotFound, "console.not_found")
+	return nil, false
+}
+
+// revealFor is how long a household stays revealed to whoever gave a reason.
+const revealFor = 10 * time.Minute
+
+func (c *Console) revealed(r *http.Request, household uuid.UUID) bool {
+	until := c.sessions.GetTime(r.Context(), "reveal."+household.String())
+	return c.Office.World.Now().Before(until)
+}
+
+func (c *Console) household(w http.ResponseWriter, r *http.Request, a *accounts.Account) {
+	e, ok := c.inScope(w, r, a, store.Household)
+	if !ok {
+		return
+	}
+	data, err := c.householdData(r, a, e.ID, c.revealed(r, e.ID))
+	if err != nil {
+		c.broken(w, r, err)
+		return
+	}
+	c.render(w, r, http.StatusOK, "household.html", page{Title: "console.household", Account: a, Data: data})
+}
+
+// person is a member as the page shows him or her.
+type person struct {
+	Name, Relation, Sex, Age, Number, Labour string
+	Minor                                    bool
+}
+
+func (c *Console) householdData(r *http.Request, a *accounts.Account, id uuid.UUID, open bool) (map[string]any, error) {
+	ctx := r.Context()
+	p, err := registry.Open(ctx, c.Office.Replica, id)
+	if err != nil {
+		return nil, err
+	}
+	lang := language(r)
+	say, said := c.say(r), c.codes(ctx, lang)
+	_, names, err := c.villages(r, a)
+	if err != nil {
+		return nil, err
+	}
+	children := may(a.Role, seeChildren)
+	mask := func(f func(string) string, text string) string {
+		if open {
+			return export.Plain(text)
+		}
+		return f(text)
+	}
+	h := p.Household
+	now := c.Office.World.Now()
+	var people []person
+	hidden := 0
+	for _, m := range p.Members {
+		birth, err := time.Parse(time.DateOnly, m.Text("birth"))
+		young := err != nil || birth.AddDate(18, 0, 0).After(now)
+		if young && !children {
+			hidden++
+			continue
+		}
+		age := "–"
+		if err == nil {
+			years := now.Year() - birth.Year()
+			if birth.AddDate(years, 0, 0).After(now) {
+				years--
+			}
+			age = itoa(years)
+		}
+		people = append(people, person{
+			Name: mask(export.MaskName, m.Text("name")), Relation: said.say("rel", m.Text("rel")), Sex: said.say("sex", m.Text("sex")), Age: age,
+			Number: mask(export.MaskID, m.Text("id_no")), Labour: said.say("labour", m.Text("labour")), Minor: young,
+		})
+	}
+	var events []event
+	for _, t := range p.Tasks {
+		text := t.Text("reason")
+		if !open {
+			text = withoutNames(text)
+		}
+		events = append(events, event{At: t.Updated.Time(), Kind: "task", Title: say.Say("console.task_"+t.Text("state"), nil), Text: text + due(say.Say("console.due", nil), t.Text("due")), State: t.Text("state")})
+	}
+	for _, al := range p.Alerts {
+		text := al.Text("alert_kind")
+		if open {
+			text += "：" + al.Text("detail")
+		}
+		events = append(events, event{At: al.Updated.Time(), Kind: "alert", Title: say.Say("console.alert", nil), Text: text, State: al.Text("state")})
+	}
+	for _, v := range p.Visits {
+		state, decision, err := review.StateOf(ctx, c.Office.Replica, v.ID)
+		if err != nil {
+			return nil, err
+		}
+		s, err := visit.FromEntity(v)
+		if err != nil {
+			return nil, err
+		}
+		ev := event{At: s.EndedAt(), Kind: "visit", Title: say.Say("console.visit", nil) + " · " + said.say("outcome", s.Content.Outcome), State: state, Link: Base + "visits/" + v.ID.String()}
+		ev.Text = say.Say("console.visit_line", map[string]any{"Investigators": len(s.Attestations), "Photos": len(s.Content.Photos)})
+		if open {
+			for _, photo := range s.Content.Photos {
+				if export.Never(photo.Path, children) {
+					continue
+				}
+				ev.Photos = append(ev.Photos, photo.Digest.String())
+			}
+		}
+		events = append(events, ev)
+		if decision != nil {
+			text := ""
+			if open {
+				text = decision.Text("reason")
+			}
+			events = append(events, event{At: decision.Updated.Time(), Kind: "review", Title: say.Say("console.review_"+decision.Text("decision"), nil), Text: text, State: state})
+		}
+	}
+	for _, d := range p.Determinations {
+		fen, _ := d.Fields["amount_fen"].Int()
+		events = append(events, event{
+			At: d.Updated.Time(), Kind: "determination", Title: say.Say("category."+d.Text("category"), nil),
+			Text: say.Say("console.amount_line", map[string]any{"Yuan": yuan(fen), "Standards": d.Text("standards")}), Link: Base + "determinations/" + d.Text("visit"),
+		})
+	}
+	slices.SortStableFunc(events, func(x, y event) int { return y.At.Compare(x.At) })
+	var facts [][2]string
+	for _, f := range []struct{ name, list string }{{"area", "area"}, {"house_structure", "structure"}, {"house_safety", "safety"}, {"water", "water"}, {"money_range", "money_range"}, {"veh_car_has", "has"}} {
+		if v := h.Text(f.name); v != "" {
+			facts = append(facts, [2]string{say.Say("field."+f.name, nil), said.say(f.list, v)})
+		}
+	}
+	return map[string]any{
+		"ID": id, "Name": mask(export.MaskName, h.Text("name")), "Phone": mask(export.MaskPhone, h.Text("phone")), "Address": mask(export.MaskAddress, h.Text("address")),
+		"Village": names[h.Division], "Division": h.Division, "Aid": said.say("aid", h.Text("aid")), "Facts": facts, "People": people, "Hidden": hidden,
+		"Events": events, "Open": open, "Conflicts": len(h.Conflicts), "MayReveal": may(a.Role, reveal), "MayExport": may(a.Role, askExport), "Printed": now,
+	}, nil
+}
+
+func due(word, day string) string {
+	if day == "" {
+		return ""
+	}
+	return " · " + word + " " + day
+}
+
+// withoutNames keeps the kind of a task's reason: after a colon stands what a list
+// says of somebody.
+func withoutNames(reason string) string {
+	var out []string
+	for part := range strings.SplitSeq(reason, "；") {
+		if _, what, ok := strings.Cut(part, "："); ok {
+			part = what
+		}
+		out = append(out, part)
+	}
+	return strings.Join(out, "；")
+}
+
+// reveal shows a household in full for a while, once the reason is on record.
+func (c *Console) reveal(w http.ResponseWriter, r *http.Request, a *accounts.Account) {
+	e, ok := c.inScope(w, r, a, store.Household)
+	if !ok {
+		return
+	}
+	reason := strings.TrimSpace(r.PostFormValue("reason"))
+	if len([]rune(reason)) < 4 {
+		c.refuse(w, r, http.StatusUnprocessableEntity, "console.reason_short")
+		return
+	}
+	if err := c.record(r, a, audit.Act{Action: audit.Reveal, Object: e.ID.String(), Count: 1, Detail: map[string]string{"reason": cutText(reason, 500)}}); err != nil {
+		c.broken(w, r, err)
+		return
+	}
+	c.sessions.Put(r.Context(), "reveal."+e.ID.String(), c.Office.World.Now().Add(revealFor))
+	http.Redirect(w, r, Base+"households/"+e.ID.String(), http.StatusSeeOther)
+}
+
+// printHousehold is the page for paper; that it was printed is written down.
+func (c *Console) printHousehold(w http.ResponseWriter, r *http.Request, a *accounts.Account) {
+	e, ok := c.inScope(w, r, a, store.Household)
+	if !ok {
+		return
+	}
+	open := c.revealed(r, e.ID)
+	data, err := c.householdData(r, a, e.ID, open)
+	if err != nil {
+		c.broken(w, r, err)
+		return
+	}
+	detail := map[string]string{"unmasked": "false"}
+	if open {
+		detail["unmasked"] = "true"
+	}
+	if err := c.record(r, a, audit.Act{Action: audit.Print, Object: e.ID.String(), Count: 1, Detail: detail}); err != nil {
+		c.broken(w, r, err)
+		return
+	}
+	data["Print"] = true
+	c.render(w, r, http.StatusOK, "household.html", page{Title: "console.household", Account: a, Data: data})
+}
+
+// photo sends a picture of a revealed household's visit, and no other.
+func (c *Console) photo(w http.ResponseWriter, r *http.Request, a *accounts.Account) {
+	e, ok := c.inScope(w, r, a, store.Household)
+	if !ok {
+		return
+	}
+	if !c.revealed(r, e.ID) {
+		c.refuse(w, r, http.StatusForbidden, "console.masked")
+		return
+	}
+	digest, err := c.photoOf(r.Context(), e.ID, r.PathValue("digest"), may(a.Role, seeChildren))
+	if err != nil {
+		c.refuse(w, r, http.StatusNotFound, "console.not_found")
+		return
+	}
+	rd, _, err := c.Office.Replica.OpenBlob(r.Context(), digest)
+	if err != nil {
+		c.refuse(w, r, http.StatusNotFound, "console.not_found")
+		return
+	}
+	defer rd.Close()
+	head := make([]byte, 512)
+	n, _ := io.ReadFull(rd, head)
+	kind := http.DetectContentType(head[:n])
+	if kind != "image/jpeg" && kind != "image/png" {
+		kind = "application/octet-stream" // never a page
+	}
+	w.Header().Set("Content-Type", kind)
+	_, _ = w.Write(head[:n])
+	_, _ = io.Copy(w, rd) // whoever asked has gone
+}
+
+func (c *Console) photoOf(ctx context.Context, household uuid.UUID, digest string, children bool) (store.Digest, error) {
+	visits, err := c.Office.Replica.Children(ctx, store.Visit, household)
+	if err != nil {
+		return store.Digest{}, err
+	}
+	for _, v := range visits {
+		s, err := visit.FromEntity(v)
+		if err != nil {
+			continue
+		}
+		for _, p := range s.Content.Photos {
+			if p.Digest.String() == digest && !export.Never(p.Path, children) {
+				return p.Digest, nil
+			}
+		}
+	}
+	return store.Digest{}, store.ErrNotFound
+}
+
+func (c *Console) tasks(w http.ResponseWriter, r *http.Request, a *accounts.Account) {
+	villages, names, err := c.villages(r, a)
+	if err != nil {
+		c.broken(w, r, err)
+		return
+	}
+	state := cmp.Or(r.URL.Query().Get("state"), "open")
+	if state == "all" {
+		state = ""
+	}
+	list, p, err := c.list(r, a, store.Task, state)
+	if err != nil {
+		c.broken(w, r, err)
+		return
+	}
+	type row struct {
+		Household                         string
+		Name, Village, Reason, Due, State string
+		Late                              bool
+	}
+	today := c.Office.World.Now().Format(time.DateOnly)
+	var rows []row
+	for _, t := range list {
+		one := row{Household: t.Text("parent"), Village: names[t.Division], Reason: withoutNames(t.Text("reason")), Due: t.Text("due"), State: t.Text("state")}
+		one.Late = one.State == "open" && one.Due != "" && one.Due < today
+		if id, err := uuid.Parse(one.Household); err == nil {
+			if h, err := c.Office.Replica.Entity(r.Context(), id); err == nil {
+				one.Name = h.Text("name")
+			}
+		}
+		rows = append(rows, one)
+	}
+	c.render(w, r, http.StatusOK, "tasks.html", page{Title: "console.tasks", Account: a, Data: map[string]any{
+		"Rows": rows, "Pager": p, "Villages": villages, "State": cmp.Or(r.URL.Query().Get("state"), "open"),
+	}})
+}
+
+func (c *Console) visits(w http.ResponseWriter, r *http.Request, a *accounts.Account) {
+	villages, names, err := c.villages(r, a)
+	if err != nil {
+		c.broken(w, r, err)
+		return
+	}
+	list, p, err := c.list(r, a, store.Visit, "")
+	if err != nil {
+		c.broken(w, r, err)
+		return
+	}
+	said := c.codes(r.Context(), language(r))
+	type row struct {
+		ID                            uuid.UUID
+		Name, Village, Outcome, State string
+		Ended                         time.Time
+		Photos, Investigators         int
+	}
+	var rows []row
+	for _, e := range list {
+		s, err := visit.FromEntity(e)
+		if err != nil {
+			c.broken(w, r, err)
+			return
+		}
+		state, _, err := review.StateOf(r.Context(), c.Office.Replica, e.ID)
+		if err != nil {
+			c.broken(w, r, err)
+			return
+		}
+		one := row{ID: e.ID, Village: names[e.Division], Outcome: said.say("outcome", s.Content.Outcome), State: state, Ended: s.EndedAt(), Photos: len(s.Content.Photos), Investigators: len(s.Attestations)}
+		if h, err := c.Office.Replica.Entity(r.Context(), s.Content.Household); err == nil {
+			one.Name = h.Text("name")
+		}
+		rows = append(rows, one)
+	}
+	c.render(w, r, http.StatusOK, "visits.html", page{Title: "console.visits", Account: a, Data: map[string]any{"Rows": rows, "Pager": p, "Villages": villages}})
+}
+
+// visit is one visit as the form asked it: masked until its household is revealed.
+func (c *Console) visit(w http.ResponseWriter, r *http.Request, a *accounts.Account) {
+	e, ok := c.inScope(w, r, a, store.Visit)
+	if !ok {
+		return
+	}
+	s, err := visit.FromEntity(e)
+	if err != nil {
+		c.broken(w, r, err)
+		return
+	}
+	form, err := c.shelf.Form(r.Context(), c.Office.Replica, s.Record.Form, s.Record.Version)
+	if err != nil {
+		c.failed(w, r, err)
+		return
+	}
+	open := c.revealed(r, s.Content.Household)
+	o := export.Options{Unmasked: open}
+	parts := export.Reading(form, s.Record, language(r), s.EndedAt(), may(a.Role, seeChildren))
+	for i := range parts {
+		hide(&parts[i], &o)
+	}
+	var photos []string
+	if open {
+		for _, p := range s.Content.Photos {
+			if !export.Never(p.Path, may(a.Role, seeChildren)) {
+				photos = append(photos, p.Digest.String())
+			}
+		}
+	}
+	var who []string
+	for _, id := range s.Investigator {
+		if p, err := c.Office.Replica.Entity(r.Context(), id); err == nil {
+			who = append(who, p.Text("name"))
+		}
+	}
+	state, decision, err := review.StateOf(r.Context(), c.Office.Replica, e.ID)
+	if err != nil {
+		c.broken(w, r, err)
+		return
+	}
+	c.render(w, r, http.StatusOK, "visit.html", page{Title: "console.visit", Account: a, Data: map[string]any{
+		"ID": e.ID, "Household": s.Content.Household, "Parts": parts, "Ended": s.EndedAt(), "Who": who, "State": state, "Decision": decision, "Open": open,
+		"Photos": photos, "Code": export.ShortCode(s.Digest), "Form": s.Record.Form + " " + s.Record.Version, "PhotoCount": len(s.Content.Photos),
+	}})
+}
+
+func hide(p *export.Part, o *export.Options) {
+	for i := range p.Answers {
+		p.Answers[i].Value = o.Shown(p.Answers[i].Name, p.Answers[i].Type, p.Answers[i].Value)
+	}
+	for i := range p.Rows {
+		if !o.Unmasked {
+			p.Rows[i].Title = ""
+		}
+		hide(&p.Rows[i], o)
+	}
+}
