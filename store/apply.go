@@ -155,7 +155,7 @@ type applier struct {
 	plain  []byte // for use again
 	sealed []byte
 
-	insertBundle, selectEntity, upsertEntity, insertBlob, upsertID, deleteID *sql.Stmt
+	insertBundle, selectEntity, upsertEntity, insertBlob, upsertID, deleteID, insertStale *sql.Stmt
 }
 
 // maxDirty bounds the changes in memory while a log is being applied.
@@ -177,6 +177,7 @@ func (r *Replica) applier(ctx context.Context, tx *sql.Tx) (*applier, error) {
 				parent = excluded.parent, updated = excluded.updated, conflicts = excluded.conflicts, content = excluded.content`},
 		{&a.insertBlob, `INSERT INTO blobrefs (digest, entity, size) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`},
 		{&a.upsertID, `INSERT INTO idnumbers (entity, blind) VALUES ($1, $2) ON CONFLICT (entity) DO UPDATE SET blind = excluded.blind`},
+		{&a.insertStale, `INSERT INTO stale (entity) SELECT $1 WHERE EXISTS (SELECT 1 FROM snapshot) ON CONFLICT DO NOTHING`},
 		{&a.deleteID, `DELETE FROM idnumbers WHERE entity = $1`},
 	} {
 		stmt, err := tx.PrepareContext(ctx, s.text)
@@ -301,11 +302,13 @@ func (a *applier) entity(id uuid.UUID, s *state) (err error) {
 		e.Text("state"), e.Text("due"), e.Text("parent"), int64(e.Updated), strings.Join(e.Conflicts, " "), a.sealed); err != nil {
 		return err
 	}
-	switch e.Kind {
-	case Household:
+	if e.Kind == Household || e.Kind == Member {
 		a.shown[id] = e
-	case Member:
-		a.shown[id] = e
+		if _, err := a.insertStale.ExecContext(a.ctx, id[:]); err != nil {
+			return err
+		}
+	}
+	if e.Kind == Member {
 		if number := e.Text("id_no"); number != "" {
 			_, err = a.upsertID.ExecContext(a.ctx, id[:], a.r.keys.BlindIndex(number))
 		} else {

@@ -226,7 +226,10 @@ func (a *applier) without(id uuid.UUID, gone func(ChangeID) bool) error {
 	}
 	delete(a.states, id)
 	a.shown[id] = nil
-	for _, remove := range []string{`DELETE FROM entities WHERE id = $1`, `DELETE FROM idnumbers WHERE entity = $1`} {
+	for _, remove := range []string{
+		`DELETE FROM entities WHERE id = $1`, `DELETE FROM idnumbers WHERE entity = $1`,
+		`INSERT INTO stale (entity) VALUES ($1) ON CONFLICT DO NOTHING`,
+	} {
 		if _, err := a.tx.ExecContext(a.ctx, remove, id[:]); err != nil {
 			return err
 		}

@@ -133,7 +133,7 @@ func (r *Replica) Rebuild(ctx context.Context) error {
 // refuses leave it. It reads the log once, in its own order, and holds a bounded
 // part of it in memory.
 func (r *Replica) rebuild(ctx context.Context, tx *sql.Tx, keep func(*Change) bool) (changes int, err error) {
-	for _, table := range []string{"changes", "superseded", "heads", "entities", "blobrefs", "idnumbers"} { // also of older versions
+	for _, table := range []string{"changes", "superseded", "heads", "entities", "blobrefs", "idnumbers", "snapshot", "stale"} { // also of older versions
 		if _, err := tx.ExecContext(ctx, "DROP TABLE IF EXISTS "+table); err != nil {
 			return 0, err
 		}

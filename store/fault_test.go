@@ -43,7 +43,13 @@ func TestMain(m *testing.M) {
 		saver(dir)
 		return
 	}
-	os.Exit(m.Run())
+	if dir := os.Getenv("IRONFEET_TEST_UNLOCK"); dir != "" {
+		unlocker(dir)
+		return
+	}
+	status := m.Run()
+	removeCounties()
+	os.Exit(status)
 }
 
 var savedDraft = uuid.UUID{0: 7}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"slices"
@@ -8,7 +9,7 @@ import (
 	"sync"
 
 	"github.com/google/uuid"
-	"github.com/mozillazg/go-pinyin"
+	"golang.org/x/text/width"
 )
 
 // Found is a household that a look-up came upon.
@@ -19,200 +20,222 @@ type Found struct {
 	Matched   string // whose name or number it was
 }
 
-// index is the look-up, in memory only: nothing of it is on the disk. One line a
-// person: name, initials, full pinyin, ID number, phone. 100,000 people are 4 MB
-// and are read through in a few milliseconds, which no SQL index answers for two
-// characters.
-type index struct {
-	mu         sync.RWMutex
-	households map[uuid.UUID]*indexed
-	home       map[uuid.UUID]uuid.UUID // member -> household
+// A Search is what somebody looks for; zero parts ask for nothing.
+type Search struct {
+	Text     string // words, each of which must be found: see Search
+	Division string // prefix
+	State    string // of the household
+	Limit    int    // 0: all
 }
 
-type indexed struct {
-	label, division string
-	lines           map[uuid.UUID]line // by entity
-}
-
-type line struct{ name, text string }
-
-func newIndex() *index {
-	return &index{households: map[uuid.UUID]*indexed{}, home: map[uuid.UUID]uuid.UUID{}}
-}
-
-// index reads the whole look-up anew.
-func (r *Replica) index(ctx context.Context) error {
-	fresh := newIndex()
-	for _, kind := range []Kind{Household, Member} {
-		list, err := r.Entities(ctx, Query{Kind: kind})
-		if err != nil {
-			return err
-		}
-		for _, e := range list {
-			fresh.put(e)
-		}
-	}
-	r.find.mu.Lock()
-	defer r.find.mu.Unlock()
-	r.find.households, r.find.home = fresh.households, fresh.home
-	return nil
-}
-
-// take brings the look-up up to date with what a transaction touched.
-func (x *index) take(shown map[uuid.UUID]*Entity) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for id, e := range shown {
-		if e != nil {
-			x.put(e)
-		} else {
-			x.remove(id)
-		}
-	}
-}
-
-func (x *index) remove(id uuid.UUID) {
-	home, ok := x.home[id]
-	if !ok {
-		home = id
-	}
-	if h := x.households[home]; h != nil {
-		delete(h.lines, id)
-	}
-	delete(x.home, id)
-}
-
-func (x *index) put(e *Entity) {
-	home := e.ID
-	if e.Kind == Member {
-		parent, err := uuid.Parse(e.Text("parent"))
-		if err != nil {
-			return
-		}
-		home = parent
-		if old, ok := x.home[e.ID]; ok && old != home {
-			delete(x.households[old].lines, e.ID)
-		}
-		x.home[e.ID] = home
-	}
-	h := x.households[home]
-	if h == nil {
-		h = &indexed{lines: map[uuid.UUID]line{}}
-		x.households[home] = h
-	}
-	if e.Kind == Household {
-		h.label, h.division = e.Text("name"), e.Division
-	}
-	if e.Fields["deleted"].Bool() {
-		delete(h.lines, e.ID)
-		return
-	}
-	name := e.Text("name")
-	h.lines[e.ID] = line{name, strings.ToLower(strings.Join(append(readings(name), name, e.Text("id_no"), e.Text("phone")), "\n"))}
-}
-
-// Find returns the households that a text leads to: part of a name, pinyin
-// initials, full pinyin, or the last digits of an ID number or phone. Names that
-// begin with the text come first.
-func (r *Replica) Find(_ context.Context, text string, limit int) ([]Found, error) {
-	text = strings.ToLower(strings.ReplaceAll(strings.TrimSpace(text), " ", ""))
-	if text == "" {
+// Find is Search for a text alone.
+func (r *Replica) Find(ctx context.Context, text string, limit int) ([]Found, error) {
+	if strings.TrimSpace(text) == "" {
 		return nil, nil
 	}
-	digits := strings.Trim(text, "0123456789x") == ""
-	type ranked struct {
-		Found
-		rank int
-	}
-	var list []ranked
-	r.find.mu.RLock()
-	for id, h := range r.find.households {
-		best := ranked{rank: 9}
-		for _, l := range h.lines {
-			rank := 9
-			for part := range strings.SplitSeq(l.text, "\n") {
-				switch {
-				case part == "":
-				case digits && strings.HasSuffix(part, text):
-					rank = min(rank, 0)
-				case !digits && strings.HasPrefix(part, text):
-					rank = min(rank, 1)
-				case !digits && strings.Contains(part, text):
-					rank = min(rank, 2)
-				}
-			}
-			if rank < best.rank || rank == best.rank && rank < 9 && l.name < best.Matched {
-				best = ranked{Found{id, h.label, h.division, l.name}, rank}
-			}
-		}
-		if best.rank < 9 {
-			list = append(list, best)
-		}
-	}
-	r.find.mu.RUnlock()
-	slices.SortFunc(list, func(a, b ranked) int {
-		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.Division, b.Division), cmp.Compare(a.Label, b.Label), cmp.Compare(a.Household.String(), b.Household.String()))
-	})
-	out := make([]Found, 0, min(len(list), limit))
-	for _, f := range list[:min(len(list), limit)] {
-		out = append(out, f.Found)
-	}
-	return out, nil
+	return r.Search(ctx, Search{Text: text, Limit: limit})
 }
 
-// Surnames whose first dictionary reading is not how the family says it. Both
-// readings are kept: a worker may know either.
-var surnames = map[rune]string{
-	'单': "shan", '曾': "zeng", '仇': "qiu", '区': "ou", '盖': "ge", '解': "xie", '查': "zha", '朴': "piao", '任': "ren",
-	'华': "hua", '尉': "yu", '翟': "zhai", '员': "yun", '乐': "yue", '黑': "he", '秘': "bi", '缪': "miao", '洗': "xian",
-	'逄': "pang", '覃': "qin", '召': "shao", '折': "she", '种': "chong", '重': "chong", '万': "wan", '俞': "yu", '纪': "ji",
-	'长': "chang", '晟': "cheng", '适': "kuo", '隗': "wei", '宓': "fu", '教': "jiao", '燕': "yan", '宁': "ning",
+// Search returns the households that a text leads to. A word is part of a name or
+// of an address, the pinyin initials or the full pinyin of a name in any reading of
+// it, or the last digits of an ID number or phone. Names that are the word come
+// first, then those that begin with it, then those that hold it, then places; within
+// each by village and name. Whose household was deleted is not found.
+func (r *Replica) Search(_ context.Context, s Search) ([]Found, error) {
+	x := r.find
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	words := strings.Fields(fold(s.Text))
+	if len(words) == 0 {
+		if s.Division == "" && s.State == "" {
+			return nil, nil
+		}
+		return x.best(s, nil), nil
+	}
+	found := x.hits(words[0])
+	for _, w := range words[1:] {
+		found.both(x.hits(w))
+	}
+	if len(words) > 1 { // "wei da shan" is one name
+		found.either(x.hits(strings.Join(words, "")))
+	}
+	return x.best(s, found), nil
 }
 
-// readings returns full pinyin and initials of a name, for each reading of the
-// surname.
-func readings(name string) []string {
-	args := pinyin.NewArgs()
-	args.Fallback = func(r rune, _ pinyin.Args) []string { return []string{string(r)} }
-	var syllables []string
-	for _, s := range pinyin.Pinyin(name, args) {
-		if len(s) > 0 {
-			syllables = append(syllables, s[0])
+// fold brings a text into the form in which it is compared: half width, lower case,
+// ü as it is typed.
+func fold(s string) string {
+	s = strings.ToLower(width.Narrow.String(s))
+	return strings.NewReplacer("ü", "v", "lyu", "lv", "nyu", "nv").Replace(s)
+}
+
+// Ranks of a hit, the best first.
+const (
+	rankWhole  = iota // the name, or the number's last digits
+	rankBegins        // the name begins so
+	rankHolds         // the name holds it
+	rankPlace         // the address or the village holds it
+)
+
+// hits are the best that each household has for a word: who, and how well.
+type hits struct {
+	rank   []uint8 // by household; none where nothing was found
+	person []int32
+	homes  []int32 // those that have one
+}
+
+const none = 0xff
+
+var spareHits = sync.Pool{New: func() any { return &hits{} }}
+
+func (x *index) noHits() *hits {
+	h := spareHits.Get().(*hits)
+	if n := len(x.homes.id); len(h.rank) < n {
+		h.rank, h.person = make([]uint8, n+n/8), make([]int32, n+n/8)
+		for i := range h.rank {
+			h.rank[i] = none
 		}
 	}
-	if len(syllables) == 0 {
-		return nil
+	return h
+}
+
+// spare gives hits back.
+func (h *hits) spare() {
+	for _, home := range h.homes {
+		h.rank[home] = none
 	}
-	write := func() []string {
-		var full, initials strings.Builder
-		for _, s := range syllables {
-			full.WriteString(s)
-			for _, r := range s {
-				initials.WriteRune(r)
-				break
+	h.homes = h.homes[:0]
+	spareHits.Put(h)
+}
+
+// take keeps a hit if it is the household's best; of equals the first in the buffer,
+// which is the household itself or its eldest entry.
+func (h *hits) take(home, person int32, rank uint8) {
+	old := h.rank[home]
+	if rank >= old {
+		return
+	}
+	if old == none {
+		h.homes = append(h.homes, home)
+	}
+	h.rank[home], h.person[home] = rank, person
+}
+
+// hits looks a word up in the columns that can hold it.
+func (x *index) hits(word string) *hits {
+	out := x.noHits()
+	look := func(c *column, word string, rank func(begins, ends bool) uint8) {
+		c.each(word, func(person int32, begins, ends bool) {
+			if home := x.people.home[person]; home >= 0 {
+				out.take(home, person, rank(begins, ends))
 			}
-		}
-		return []string{full.String(), initials.String()}
+		})
 	}
-	out := write()
-	for _, first := range name {
-		if said, ok := surnames[first]; ok && said != syllables[0] {
-			syllables[0] = said
-			out = append(out, write()...)
+	spelling := func(begins, ends bool) uint8 {
+		switch {
+		case begins && ends:
+			return rankWhole
+		case begins:
+			return rankBegins
 		}
-		break
+		return rankHolds
+	}
+	always := func(rank uint8) func(bool, bool) uint8 { return func(bool, bool) uint8 { return rank } }
+	switch {
+	case strings.Trim(word, "0123456789x") == "" && word != "x":
+		look(&x.numbers, word+"\n", always(rankWhole))
+		look(&x.located, word, always(rankPlace)) // 3组
+	case word[0] < 0x80:
+		look(&x.initials, word, spelling)
+		if len(word) > 1 {
+			look(&x.spelled, word, spelling)
+		}
+	default:
+		look(&x.names, word, spelling)
+		look(&x.located, word, always(rankPlace))
 	}
 	return out
 }
 
-// Label is a household's name and division as the look-up has them, without
-// unsealing anything; false for a household that is not here.
-func (r *Replica) Label(household uuid.UUID) (label, division string, ok bool) {
-	r.find.mu.RLock()
-	defer r.find.mu.RUnlock()
-	h := r.find.households[household]
-	if h == nil {
-		return "", "", false
+// both keeps what two words found.
+func (h *hits) both(other *hits) {
+	kept := h.homes[:0]
+	for _, home := range h.homes {
+		if other.rank[home] == none {
+			h.rank[home] = none
+			continue
+		}
+		h.rank[home] = max(h.rank[home], other.rank[home])
+		kept = append(kept, home)
 	}
-	return h.label, h.division, true
+	h.homes = kept
+	other.spare()
+}
+
+func (h *hits) either(other *hits) {
+	for _, home := range other.homes {
+		h.take(home, other.person[home], other.rank[home])
+	}
+	other.spare()
+}
+
+// best returns the best hits in order; nil hits stand for every household.
+func (x *index) best(s Search, found *hits) []Found {
+	type ranked struct {
+		home, person int32
+		rank         uint8
+	}
+	before := func(a, b ranked) int {
+		if c := cmp.Or(cmp.Compare(a.rank, b.rank), strings.Compare(x.homes.divisionOf(a.home), x.homes.divisionOf(b.home))); c != 0 {
+			return c
+		}
+		return cmp.Or(strings.Compare(x.people.label(x.homes.own[a.home]), x.people.label(x.homes.own[b.home])), bytes.Compare(x.homes.id[a.home][:], x.homes.id[b.home][:]))
+	}
+	// Whether a division lies in the scope is asked once a division.
+	within := make([]bool, len(x.homes.divisions))
+	for i, d := range x.homes.divisions {
+		within[i] = Within(s.Division, d)
+	}
+	var list []ranked
+	consider := func(r ranked) {
+		if x.homes.own[r.home] < 0 || !within[x.homes.division[r.home]] || s.State != "" && s.State != x.homes.stateOf(r.home) {
+			return
+		}
+		if s.Limit <= 0 {
+			list = append(list, r)
+			return
+		}
+		// Only as many as are asked for are kept in order: one letter may find half
+		// the county.
+		if len(list) == s.Limit && before(list[len(list)-1], r) <= 0 {
+			return
+		}
+		i, _ := slices.BinarySearchFunc(list, r, before)
+		if len(list) == s.Limit {
+			list = list[:len(list)-1]
+		}
+		list = slices.Insert(list, i, r)
+	}
+	if found == nil {
+		for home := range x.homes.id {
+			consider(ranked{int32(home), -1, 0})
+		}
+	} else {
+		for _, home := range found.homes {
+			consider(ranked{home, found.person[home], found.rank[home]})
+		}
+		found.spare()
+	}
+	if s.Limit <= 0 {
+		slices.SortFunc(list, before)
+	}
+	out := make([]Found, len(list))
+	for i, r := range list {
+		label := x.people.label(x.homes.own[r.home])
+		out[i] = Found{Household: x.homes.id[r.home], Label: label, Division: x.homes.divisionOf(r.home), Matched: label}
+		if r.person >= 0 {
+			out[i].Matched = x.people.label(r.person)
+		}
+	}
+	return out
 }

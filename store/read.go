@@ -26,7 +26,14 @@ type Entity struct {
 // Text is a field's text, "" if it has none.
 func (e *Entity) Text(field string) string { return e.Fields[field].Text() }
 
-const entityColumns = `id, kind, division, updated, conflicts, content`
+// Deleted says whether somebody took the entity away. That is a change like any
+// other: it stays in the history, can conflict, and can be taken back.
+func (e *Entity) Deleted() bool { return e.Fields[Deleted].Bool() }
+
+// Deleted is the field that says so.
+const Deleted = "deleted"
+
+const entityColumns = `id, content`
 
 // Entity reads one entity, or ErrNotFound.
 func (r *Replica) Entity(ctx context.Context, id uuid.UUID) (*Entity, error) {
@@ -122,32 +129,37 @@ func (r *Replica) Members(ctx context.Context) iter.Seq2[*Entity, error] {
 	}
 }
 
-func (r *Replica) entities(ctx context.Context, query string, args ...any) ([]*Entity, error) {
+func (r *Replica) entities(ctx context.Context, query string, args ...any) (list []*Entity, err error) {
+	err = r.eachEntity(ctx, query, func(e *Entity) error {
+		list = append(list, e)
+		return nil
+	}, args...)
+	return list, err
+}
+
+// eachEntity visits the entities whose columns a query selects.
+func (r *Replica) eachEntity(ctx context.Context, query string, visit func(*Entity) error, args ...any) error {
 	rows, err := r.read.QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, fmt.Errorf("read entities: %w", err)
+		return fmt.Errorf("read entities: %w", err)
 	}
 	defer rows.Close()
-	var list []*Entity
 	for rows.Next() {
-		var (
-			id, sealed      []byte
-			kind, division  string
-			updated         int64
-			conflictsColumn string
-		)
-		if err := rows.Scan(&id, &kind, &division, &updated, &conflictsColumn, &sealed); err != nil {
-			return nil, fmt.Errorf("read entities: %w", err)
+		var id, sealed sql.RawBytes
+		if err := rows.Scan(&id, &sealed); err != nil {
+			return fmt.Errorf("read entities: %w", err)
 		}
 		s, err := r.openState(uuid.UUID(id), sealed)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if e := s.entity(uuid.UUID(id)); e != nil {
-			list = append(list, e)
+			if err := visit(e); err != nil {
+				return err
+			}
 		}
 	}
-	return list, rows.Err()
+	return rows.Err()
 }
 
 // A Head is a value of a field that no change supersedes.

@@ -290,6 +290,9 @@ func (r *Replica) start(ctx context.Context) error {
 
 // Close closes the folder and lets others open it.
 func (r *Replica) Close() error {
+	if r.id.Node != uuid.Nil && !r.keys.Locked() {
+		r.keepSnapshot(context.Background())
+	}
 	err := errors.Join(r.read.Close(), r.write.Close())
 	r.lock.release()
 	return err

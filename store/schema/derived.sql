@@ -33,3 +33,14 @@ CREATE TABLE idnumbers (
 	blind  BLOB NOT NULL
 ) STRICT;
 CREATE INDEX idnumbers_blind ON idnumbers (blind);
+
+-- The look-up as it was when the snapshot was written, in pieces, all of them or
+-- none; and the households and members that changed since.
+CREATE TABLE snapshot (
+	n       INTEGER PRIMARY KEY,
+	of      INTEGER NOT NULL,         -- how many pieces there are
+	content BLOB NOT NULL             -- sealed
+) STRICT;
+CREATE TABLE stale (
+	entity BLOB PRIMARY KEY
+) STRICT, WITHOUT ROWID;
