@@ -16,6 +16,7 @@ import (
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
+	"ironfeet/app/desktop/device"
 	"ironfeet/app/desktop/look"
 	"ironfeet/app/desktop/present"
 	"ironfeet/app/words"
@@ -53,6 +54,7 @@ type App struct {
 	busy     func() bool
 	visiting *visitView // the visit that is on the screen, nil if none is
 	touched  time.Time
+	machine  func() present.Machine
 	resume   func() // where an automatic lock interrupted somebody
 }
 
@@ -90,6 +92,7 @@ func New(a fyne.App, o Options) *App {
 		}
 	})
 	look.Touched = x.touch
+	x.machine = func() present.Machine { return present.MachineOf(device.Battery("/sys"), o.Dir) }
 	x.touch()
 	x.unlockScreen()
 	return x
@@ -180,13 +183,16 @@ func (a *App) show(h header, body fyne.CanvasObject, foot ...fyne.CanvasObject) 
 	if a.session != nil {
 		right.Add(container.NewCenter(a.compact(look.Big(a.t("blank"), theme.VisibilityOffIcon(), a.blank))))
 	}
-	bar := container.NewStack(canvas.NewRectangle(look.Bar), container.New(layout.NewCustomPaddedLayout(5, 5, 10, 10),
-		container.NewBorder(nil, nil, left, right, centredUp(texts))))
+	line := container.NewBorder(nil, nil, left, right, centredUp(texts))
+	if room := a.size().Width - right.MinSize().Width - 80; room < 7*a.settings.Text { // the title has a line of its own
+		line = container.NewBorder(nil, texts, left, right)
+	}
+	bar := container.NewStack(canvas.NewRectangle(look.Bar), container.New(layout.NewCustomPaddedLayout(5, 5, 10, 10), line))
 	var bottom fyne.CanvasObject
 	if len(foot) > 0 {
-		line := canvas.NewRectangle(look.Line)
-		line.SetMinSize(fyne.NewSize(1, 1))
-		bottom = container.NewStack(canvas.NewRectangle(look.Card), container.NewBorder(line, nil, nil, nil,
+		rule := canvas.NewRectangle(look.Line)
+		rule.SetMinSize(fyne.NewSize(1, 1))
+		bottom = container.NewStack(canvas.NewRectangle(look.Card), container.NewBorder(rule, nil, nil, nil,
 			container.New(layout.NewCustomPaddedLayout(8, 8, 12, 12), container.NewStack(foot...))))
 	}
 	side := float32(14)
@@ -242,18 +248,27 @@ type choice struct {
 	then    func()
 }
 
-// sheet lays a question over the screen. Without choices it has one button that
+// sheet lays something over the screen. Without choices it has one button that
 // closes it; with them one more that cancels. The function closes it.
 func (a *App) sheet(title string, content fyne.CanvasObject, choices ...choice) (shut func()) {
+	last := a.t("ok")
+	if len(choices) > 0 {
+		last = a.t("cancel")
+	}
+	return a.over(title, last, content, choices)
+}
+
+// pick is a sheet whose content is what is to be chosen from.
+func (a *App) pick(title string, content fyne.CanvasObject) (shut func()) {
+	return a.over(title, a.t("cancel"), content, nil)
+}
+
+func (a *App) over(title, last string, content fyne.CanvasObject, choices []choice) (shut func()) {
 	size := a.size()
 	w := min(640*a.settings.Text/look.TextUsual, size.Width-24)
 	var pop *widget.PopUp
 	shut = func() { pop.Hide() }
 	var buttons []fyne.CanvasObject
-	last := a.t("ok")
-	if len(choices) > 0 {
-		last = a.t("cancel")
-	}
 	buttons = append(buttons, look.Big(last, nil, shut))
 	for _, c := range choices {
 		act := func() { shut(); c.then() }

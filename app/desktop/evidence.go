@@ -134,7 +134,7 @@ func (q *question) photos(n forms.Node) fyne.CanvasObject {
 	cells := container.New(rowWrap())
 	for _, p := range taken {
 		about := container.NewVBox(a.thumb(p.Digest, 200, 150))
-		line := time.UnixMilli(p.Taken).Format("15:04")
+		line := time.UnixMilli(p.Taken).In(a.options.World.Now().Location()).Format("15:04")
 		if p.Place != "" {
 			line += " · " + a.t("photo_placed")
 		}
@@ -377,5 +377,5 @@ func (x *visitView) slotSheet() {
 	if len(box.Objects) == 0 {
 		box.Add(look.Text(a.t("slot_none")))
 	}
-	shut = a.sheet(a.t("slots"), box)
+	shut = a.pick(a.t("slots"), box)
 }

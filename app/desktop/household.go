@@ -25,10 +25,10 @@ func (a *App) household(id uuid.UUID, back func(), unmasked bool) {
 		return
 	}
 	a.class = a.widthNow()
-	left := container.NewVBox(look.Head(h.Name), look.Text(h.Address))
+	left := container.NewVBox(container.New(look.Tight(), look.Head(h.Name), look.Text(h.Address)))
 	if h.Asked {
 		line, tone := a.due(daysOf(a, h.Task.Due))
-		why := container.NewVBox(container.NewHBox(look.Chip(line, tone)), look.Bold(a.t("why")), look.Text(h.Task.Reason))
+		why := container.New(look.Tight(), container.NewBorder(nil, nil, nil, look.Chip(line, tone), look.Bold(a.t("why"))), look.Text(h.Task.Reason))
 		if h.Task.Returned != "" {
 			why.Add(look.Banner(a.t("returned_why", h.Task.Returned), look.Urgent))
 		}
@@ -41,7 +41,7 @@ func (a *App) household(id uuid.UUID, back func(), unmasked bool) {
 	for _, f := range h.Facts {
 		value := f.Value
 		if f.Since != "" {
-			value += "　" + a.t("since", f.Since)
+			value += "\n" + a.t("since", f.Since)
 		}
 		facts.Add(pair(f.Label, value))
 	}
@@ -105,7 +105,7 @@ func (a *App) nobodySheet(h *present.Household) {
 			a.nobody(h, outcome)
 		}))
 	}
-	shut = a.sheet(a.t("nobody_title"), box)
+	shut = a.pick(a.t("nobody_title"), box)
 }
 
 func (a *App) nobody(h *present.Household, outcome string) {
@@ -163,7 +163,7 @@ func (a *App) start(t tasks.Task, household uuid.UUID) {
 			a.begin(tasks.Task{Household: household, Form: f.ID})
 		}))
 	}
-	shut = a.sheet(a.t("which_form"), box)
+	shut = a.pick(a.t("which_form"), box)
 }
 
 func (a *App) begin(t tasks.Task) {

@@ -30,7 +30,15 @@ func (a *App) size() fyne.Size {
 	return fyne.NewSize(1280, 800)
 }
 
-func (a *App) widthNow() width { return a.widthOf(a.size().Width) }
+func (a *App) widthNow() width {
+	w := a.size().Width
+	class := a.widthOf(w)
+	look.Room = w - 60
+	if class == wide {
+		look.Room = min(w*0.6, 700*a.settings.Text/look.TextUsual)
+	}
+	return class
+}
 
 func (a *App) widthOf(w float32) width {
 	switch w *= look.TextUsual / a.settings.Text; {

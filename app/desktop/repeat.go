@@ -43,7 +43,7 @@ func (x *visitView) repeat() []fyne.CanvasObject {
 			}
 		}
 		if f.Page.CanAdd {
-			objects = append(objects, container.NewHBox(add(), look.Flat(a.t("remove"), theme.DeleteIcon(), func() { x.remove(f.Instance) })))
+			objects = append(objects, container.New(rowWrap(), add(), look.Flat(a.t("remove"), theme.DeleteIcon(), func() { x.remove(f.Instance) })))
 		}
 		return objects
 	}
@@ -100,8 +100,12 @@ func (x *visitView) table(t present.Table) fyne.CanvasObject {
 	columns := len(t.Columns) + 1
 	grid := &columned{weights: make([]float32, columns)}
 	grid.weights[0] = 0.35
-	for i := range t.Columns {
-		grid.weights[i+1] = 1
+	for i, c := range t.Columns { // by what stands in it
+		longest := len([]rune(c)) * 2
+		for _, r := range t.Rows {
+			longest = max(longest, fitting(r.Cells[i]))
+		}
+		grid.weights[i+1] = min(2.2, max(0.8, float32(longest)/10))
 	}
 	head := container.New(grid)
 	head.Add(look.Caption("#"))
@@ -131,6 +135,17 @@ func (x *visitView) table(t present.Table) fyne.CanvasObject {
 	ground := canvas.NewRectangle(look.Card)
 	ground.CornerRadius = 12
 	return container.NewStack(ground, container.New(layout.NewCustomPaddedLayout(6, 10, 8, 8), rows))
+}
+
+// fitting is how many half-width letters a text takes.
+func fitting(s string) (n int) {
+	for _, r := range s {
+		n++
+		if r > 0x2e7f {
+			n++
+		}
+	}
+	return n
 }
 
 // columned lays parts out in columns of given weights.

@@ -69,12 +69,12 @@ func orDash(s string) string {
 
 // pair is a label beside its value.
 func pair(label, value string) fyne.CanvasObject {
-	return container.New(look.Equal(2), look.Caption(label), look.Text(orDash(value)))
+	return container.New(&columned{[]float32{2, 3}}, look.Caption(label), look.Text(orDash(value)))
 }
 
 func centred(o fyne.CanvasObject) fyne.CanvasObject { return container.NewCenter(o) }
 
-func rowWrap() fyne.Layout { return layout.NewRowWrapLayoutWithCustomPadding(8, 8) }
+func rowWrap() fyne.Layout { return look.Flow() }
 
 // indent brings something in line with the text of labels.
 func indent(o fyne.CanvasObject) fyne.CanvasObject {

@@ -192,7 +192,7 @@ func (a *App) signing(v *visit.Visit, mode string) []fyne.CanvasObject {
 		}
 	}
 	objects := []fyne.CanvasObject{signer, look.Least(280, 230, pad),
-		container.NewGridWithColumns(2, look.Big(a.t("clear"), theme.ContentUndoIcon(), pad.Clear), use)}
+		container.New(rowWrap(), look.Big(a.t("clear"), theme.ContentUndoIcon(), pad.Clear), use)}
 	if mode == visit.Proxy {
 		reason.SetPlaceHolder(a.t("proxy_reason"))
 		objects = append([]fyne.CanvasObject{reason}, objects...)

@@ -10,7 +10,6 @@ import (
 	"fyne.io/fyne/v2/widget"
 	"github.com/google/uuid"
 
-	"ironfeet/app/desktop/device"
 	"ironfeet/app/desktop/look"
 	"ironfeet/app/desktop/present"
 )
@@ -118,7 +117,7 @@ func (a *App) linkBox() fyne.CanvasObject {
 // machineBox says whether the machine lasts the day: battery where the system
 // tells, space on its disk.
 func (a *App) machineBox() fyne.CanvasObject {
-	m := present.MachineOf(device.Battery("/sys"), a.options.Dir)
+	m := a.machine()
 	box := container.NewVBox()
 	if m.BatteryKnown {
 		key := "battery"
@@ -167,6 +166,9 @@ func (a *App) findScreen() {
 	said := look.Caption(a.t("find_n", len(all)))
 	search := a.entry(false)
 	search.SetPlaceHolder(a.t("search"))
+	if a.class == narrow {
+		search.SetPlaceHolder(a.t("search_short"))
+	}
 	search.OnChanged = func(text string) {
 		look.Touched()
 		found, err := a.session.Matching(a.ctx, all, text)
@@ -248,7 +250,7 @@ func (a *App) handoverScreen() {
 			if p.ID == a.session.Person {
 				continue
 			}
-			to.Add(look.Big(a.t("handover_to", p.Name), theme.NavigateNextIcon(), func() {
+			to.Add(look.ChoiceWithin(a.t("handover_to", p.Name)+"　→", false, look.Room-40, func() {
 				if !a.fail(a.session.HandOver(a.ctx, d.ID, p.ID)) {
 					a.handoverScreen()
 				}

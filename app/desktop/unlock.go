@@ -98,7 +98,9 @@ func (a *App) pinScreen(p vault.PersonInfo) {
 	}
 	key("⌫", rub)
 	key("0", func() { digit("0") })
-	key("✓", enter).Chosen = true
+	ok := key("✓", enter)
+	ok.Chosen = true
+	ok.Refresh()
 	a.class = a.widthNow()
 	column := container.NewVBox(look.Head(p.Name), look.Caption(a.t("pin")), dots, keys, said)
 	if a.options.Demo {

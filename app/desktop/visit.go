@@ -70,6 +70,7 @@ func (x *visitView) build() {
 	var foot, body fyne.CanvasObject
 	if a.class == narrow {
 		previous.SetText("")
+		next.SetIcon(nil)
 		foot = container.NewBorder(nil, nil, look.Least(52, 48, previous), next, x.left)
 	} else {
 		foot = container.NewBorder(nil, nil, previous, next, container.NewBorder(nil, nil, nil, x.left, container.New(look.MiddleHeight(), x.saved)))
@@ -176,7 +177,7 @@ func (x *visitView) draw() {
 			objects = append(objects, look.Head(f.Page.Label))
 		}
 		if n := f.WaitingLast(); n > 1 {
-			objects = append(objects, container.NewHBox(look.Big(a.t("last_all", n), theme.HistoryIcon(), x.confirmAll)))
+			objects = append(objects, container.NewHBox(look.ChoiceIn(look.Soft, a.t("last_all", n), x.width, x.confirmAll)))
 		}
 		if f.Page.Repeat {
 			objects = append(objects, x.repeat()...)
@@ -192,13 +193,17 @@ func (x *visitView) draw() {
 		segment.Text = a.t("clock_back", int(back.Minutes())+1)
 	}
 	x.saved.Refresh()
+	some, none, icon := a.t("left_n", left), a.t("left_none"), theme.ListIcon()
+	if a.class == narrow {
+		some, none, icon = a.t("n_left", left), "✓", nil
+	}
 	if left > 0 {
-		x.left.SetText(a.t("left_n", left))
-		x.left.SetIcon(theme.ListIcon())
+		x.left.SetText(some)
+		x.left.SetIcon(icon)
 		x.left.Enable()
 	} else {
-		x.left.SetText(a.t("left_none"))
-		x.left.SetIcon(theme.ConfirmIcon())
+		x.left.SetText(none)
+		x.left.SetIcon(nil)
 		x.left.Disable()
 	}
 }
@@ -373,7 +378,7 @@ func (a *App) problemSheet(list []present.Open, jump func(path string)) {
 			jump(p.Path)
 		}))
 	}
-	shut = a.sheet(a.t("missing_title", len(list)), box)
+	shut = a.pick(a.t("missing_title", len(list)), box)
 }
 
 func (a *App) problemTile(p present.Open, tapped func()) fyne.CanvasObject {

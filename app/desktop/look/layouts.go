@@ -226,3 +226,53 @@ func (e *equal) MinSize(objects []fyne.CanvasObject) fyne.Size {
 	s.Height = max(0, s.Height-equalGap)
 	return s
 }
+
+// Room is about how wide the content of the present screen is: what a flow takes for
+// its width until it has been laid out once. The app sets it with each screen.
+var Room float32 = 700
+
+// Flow lays its parts out in rows as wide as there is room for.
+func Flow() fyne.Layout { return &flow{} }
+
+type flow struct{ width float32 }
+
+const flowGap = 8
+
+func (f *flow) Layout(objects []fyne.CanvasObject, size fyne.Size) {
+	f.width = size.Width
+	f.place(objects, size.Width, true)
+}
+
+// place lays out, or only measures how high it would become.
+func (f *flow) place(objects []fyne.CanvasObject, width float32, move bool) (height float32) {
+	x, y, row := float32(0), float32(0), float32(0)
+	for _, o := range objects {
+		if !o.Visible() {
+			continue
+		}
+		m := o.MinSize()
+		w := min(m.Width, max(width, 40))
+		if x > 0 && x+w > width+0.5 {
+			x, y, row = 0, y+row+flowGap, 0
+		}
+		if move {
+			o.Move(fyne.NewPos(x, y))
+			o.Resize(fyne.NewSize(w, m.Height))
+		}
+		x += w + flowGap
+		row = max(row, m.Height)
+	}
+	return y + row
+}
+
+func (f *flow) MinSize(objects []fyne.CanvasObject) fyne.Size {
+	w := f.width
+	if w <= 0 {
+		w = Room
+	}
+	var least float32
+	for _, o := range objects {
+		least = max(least, min(o.MinSize().Width, 120))
+	}
+	return fyne.NewSize(least, f.place(objects, w, false))
+}

@@ -166,6 +166,9 @@ func (r *tileRenderer) Refresh() {
 	}
 	if t.Bare {
 		r.ground.StrokeWidth, r.ground.CornerRadius = 0, 0
+		if t.Ground == nil {
+			r.ground.FillColor = color.Transparent
+		}
 	}
 	if t.hovered && !t.Bare {
 		r.ground.StrokeColor = Action
