@@ -180,7 +180,7 @@ func (c *Console) decide(w http.ResponseWriter, r *http.Request, a *accounts.Acc
 		c.broken(w, r, err)
 		return
 	}
-	if _, err := determination.Decide(r.Context(), c.Office.Replica, c.Office.World.NewID, a.Person, s, d, category, cutText(reason, 2000)); err != nil {
+	if _, err := determination.Decide(r.Context(), c.Office.Replica, a.Person, c.Office.World.Now(), s, d, determination.Choice{Category: category, Reason: cutText(reason, 2000)}); err != nil {
 		c.failed(w, r, err)
 		return
 	}

@@ -116,7 +116,7 @@ func setUp(dir string) (*practice.County, error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, err = determination.Decide(ctx, c.Office.Replica, world.Real().NewID, c.Clerk, v, determination.Suggest(rules, v), "", ""); err != nil {
+		if _, err = determination.Decide(ctx, c.Office.Replica, c.Clerk, time.Now(), v, determination.Suggest(rules, v), determination.Choice{}); err != nil {
 			return nil, err
 		}
 	}

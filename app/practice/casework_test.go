@@ -246,16 +246,15 @@ func TestDetermining(t *testing.T) { // invariant 6
 	require.NoError(t, err)
 	d := determination.Suggest(rules, pending[0])
 	require.NotEqual(t, standards.Undecided, d.Category, d.Missing)
-	newID := world.Real().NewID
 
-	_, err = determination.Decide(ctx, county, newID, c.Clerk, pending[0], d, "none", "")
+	_, err = determination.Decide(ctx, county, c.Clerk, time.Now(), pending[0], d, determination.Choice{Category: "none"})
 	require.ErrorIs(t, err, determination.ErrNoReason, "another category needs a reason")
 	blank := d
 	blank.Category, blank.Missing = standards.Undecided, []string{"工资性收入未填"}
-	_, err = determination.Decide(ctx, county, newID, c.Clerk, pending[0], blank, "", "")
+	_, err = determination.Decide(ctx, county, c.Clerk, time.Now(), pending[0], blank, determination.Choice{})
 	require.ErrorIs(t, err, determination.ErrUndecidable)
 
-	id, err := determination.Decide(ctx, county, newID, c.Clerk, pending[0], d, "", "")
+	id, err := determination.Decide(ctx, county, c.Clerk, time.Now(), pending[0], d, determination.Choice{})
 	require.NoError(t, err)
 	e, err := county.Entity(ctx, id)
 	require.NoError(t, err)

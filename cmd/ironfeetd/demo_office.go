@@ -150,7 +150,7 @@ func (s *story) determine(ctx context.Context) error {
 		if err := check(d.Category != standards.Undecided, "household %s: undecided, missing %v", v.Content.Household, d.Missing); err != nil {
 			return err
 		}
-		if _, err := determination.Decide(ctx, of.Replica, s.world.NewID, s.clerk.id, v, d, "", ""); err != nil {
+		if _, err := determination.Decide(ctx, of.Replica, s.clerk.id, s.world.Now(), v, d, determination.Choice{}); err != nil {
 			return err
 		}
 		perLabel[d.Label]++

@@ -17,14 +17,56 @@ import (
 // value remembers what it was called.
 
 // An ExactValue is a number, a text, a truth value, a set of items, or missing.
+// It is small, since it is handed about by value; what few values have hangs on it.
 type ExactValue struct {
-	kind    exactKind
-	num     number
-	text    string
-	truth   bool
+	kind  exactKind
+	truth bool
+	n, d  int64 // a number that fits, in lowest terms
+	text  string
+	more  *more
+}
+
+type more struct {
 	items   []item
 	missing []string
+	large   *big.Rat
+
+	// A value that a row lacks is named only when somebody asks what is missing.
+	name string
+	row  map[string]any
+	said func(row map[string]any) string
 }
+
+func (v ExactValue) items() []item {
+	if v.more == nil {
+		return nil
+	}
+	return v.more.items
+}
+
+func (v ExactValue) missing() []string {
+	if v.more == nil {
+		return nil
+	}
+	if v.more.name != "" {
+		if v.more.said != nil {
+			if said := v.more.said(v.more.row); said != "" {
+				return []string{said + "/" + v.more.name}
+			}
+		}
+		return []string{v.more.name}
+	}
+	return v.more.missing
+}
+
+func (v ExactValue) num() number {
+	if v.more != nil {
+		return number{large: v.more.large}
+	}
+	return number{n: v.n, d: v.d}
+}
+
+func setOf(items []item) ExactValue { return ExactValue{kind: exactItems, more: &more{items: items}} }
 
 type exactKind uint8
 
@@ -45,7 +87,12 @@ type item struct {
 }
 
 // ExactMissing is a value nobody gave; names say which.
-func ExactMissing(names ...string) ExactValue { return ExactValue{missing: names} }
+func ExactMissing(names ...string) ExactValue {
+	if len(names) == 0 {
+		return ExactValue{}
+	}
+	return ExactValue{more: &more{missing: names}}
+}
 
 // ExactText is a text; a decimal counts as a number where one is needed. "" is
 // missing.
@@ -59,7 +106,12 @@ func ExactText(s string) ExactValue {
 // ExactNumber is a number.
 func ExactNumber(r *big.Rat) ExactValue { return exactly(ofRat(r)) }
 
-func exactly(n number) ExactValue { return ExactValue{kind: exactNumber, num: n} }
+func exactly(n number) ExactValue {
+	if n.large != nil {
+		return ExactValue{kind: exactNumber, more: &more{large: n.large}}
+	}
+	return ExactValue{kind: exactNumber, n: n.n, d: n.d}
+}
 
 // ExactTruth is a truth value.
 func ExactTruth(b bool) ExactValue { return ExactValue{kind: exactTruth, truth: b} }
@@ -73,7 +125,7 @@ func exactInt(n int64) ExactValue { return exactly(whole(n)) }
 func (v ExactValue) Truth() (known, truth bool) {
 	switch v.kind {
 	case exactNumber:
-		return true, v.num.sign() != 0
+		return true, v.num().sign() != 0
 	case exactText:
 		return true, v.text != ""
 	case exactTruth:
@@ -81,7 +133,7 @@ func (v ExactValue) Truth() (known, truth bool) {
 	case exactItems:
 		one := v.scalar()
 		if one.kind == exactItems {
-			return true, len(v.items) > 0
+			return true, len(v.items()) > 0
 		}
 		return one.Truth()
 	}
@@ -98,9 +150,12 @@ func (v ExactValue) Rat() (*big.Rat, bool) {
 }
 
 func (v ExactValue) number() (number, bool) {
+	if v.kind == exactNumber {
+		return v.num(), true
+	}
 	switch v = v.scalar(); v.kind {
 	case exactNumber:
-		return v.num, true
+		return v.num(), true
 	case exactTruth:
 		if v.truth {
 			return whole(1), true
@@ -116,20 +171,20 @@ func (v ExactValue) number() (number, bool) {
 func (v ExactValue) IsMissing() bool { return v.scalar().kind == exactMissing }
 
 // Missing lists what was not given.
-func (v ExactValue) Missing() []string { return v.scalar().missing }
+func (v ExactValue) Missing() []string { return v.scalar().missing() }
 
 // String shows the value to people: at most two decimals if it has no more,
 // otherwise a fraction rounded to four.
 func (v ExactValue) String() string {
 	switch v = v.scalar(); v.kind {
 	case exactNumber:
-		return showNumber(v.num)
+		return showNumber(v.num())
 	case exactText:
 		return v.text
 	case exactTruth:
 		return strconv.FormatBool(v.truth)
 	case exactItems:
-		return fmt.Sprintf("%d", len(v.items))
+		return strconv.Itoa(len(v.items()))
 	}
 	return "?"
 }
@@ -151,14 +206,15 @@ func (v ExactValue) scalar() ExactValue {
 	if v.kind != exactItems {
 		return v
 	}
+	items := v.items()
 	switch {
-	case len(v.items) == 0:
-		return ExactValue{missing: v.missing}
-	case len(v.items) == 1 && v.items[0].row == nil:
-		if v.items[0].doubt != nil {
-			return ExactMissing(v.items[0].doubt...)
+	case len(items) == 0:
+		return ExactMissing(v.missing()...)
+	case len(items) == 1 && items[0].row == nil:
+		if items[0].doubt != nil {
+			return ExactMissing(items[0].doubt...)
 		}
-		return v.items[0].value
+		return items[0].value
 	}
 	return v
 }
@@ -184,8 +240,8 @@ type ExactEnv struct {
 func (e *Expr) Exact(values map[string]ExactValue) (ExactValue, error) {
 	return e.ExactIn(&ExactEnv{Value: func(name string) (ExactValue, bool) {
 		v, ok := values[name]
-		if v.kind == exactMissing && len(v.missing) == 0 {
-			v.missing = []string{name}
+		if v.kind == exactMissing && len(v.missing()) == 0 {
+			v = ExactMissing(name)
 		}
 		return v, ok
 	}})
@@ -194,8 +250,14 @@ func (e *Expr) Exact(values map[string]ExactValue) (ExactValue, error) {
 // ExactIn evaluates in an environment. The error is an *EvalError.
 func (e *Expr) ExactIn(env *ExactEnv) (ExactValue, error) {
 	x := *env
+	return e.ExactOn(&x)
+}
+
+// ExactOn is ExactIn for who evaluates many expressions, one after the other, and
+// has the environment to himself.
+func (e *Expr) ExactOn(x *ExactEnv) (ExactValue, error) {
 	x.steps, x.inside = 0, 0
-	x.current = env.Row
+	x.current = x.Row
 	v, err := x.eval(e.Root)
 	return v.scalar(), err
 }
@@ -230,12 +292,13 @@ func (x *ExactEnv) eval(a Ast) (ExactValue, error) {
 		if err != nil {
 			return v, err
 		}
+		set := v.items()
 		for _, p := range a.Predicates {
-			if v, err = x.filter(v, p); err != nil {
+			if set, err = x.filter(set, p); err != nil {
 				return v, err
 			}
 		}
-		return v, nil
+		return setOf(set), nil
 	case *Minus:
 		v, err := x.eval(a.Of)
 		if err != nil || v.IsMissing() {
@@ -264,33 +327,45 @@ func (x *ExactEnv) here() map[string]any {
 
 func (x *ExactEnv) path(p *Path) (ExactValue, error) {
 	// A plain name of a row with one value, the usual case, without a set.
-	if p.From == nil && !p.Absolute && len(p.Steps) == 1 && p.Steps[0].Axis == Child && len(p.Steps[0].Predicates) == 0 {
-		name := p.Steps[0].Name
-		switch v := x.here()[name].(type) {
-		case string, bool, json.Number, int, int64, ExactValue:
-			return x.known(v, x.here(), name), nil
+	if !p.Absolute && len(p.Steps) == 1 && p.Steps[0].Axis == Child && len(p.Steps[0].Predicates) == 0 {
+		row := x.here()
+		if p.From != nil {
+			c, ok := p.From.(*Call)
+			if row = nil; ok && c.Name == "current" && len(c.Args) == 0 {
+				row = x.current
+			}
+		}
+		if name := p.Steps[0].Name; row != nil {
+			switch v := row[name].(type) {
+			case string, bool, json.Number, int, int64, ExactValue:
+				return x.known(v, row, name), nil
+			case nil:
+				if !x.Lists[name] {
+					return x.known(nil, row, name), nil
+				}
+			}
 		}
 	}
-	set := ExactValue{kind: exactItems, items: []item{{row: x.here()}}}
+	set := []item{{row: x.here()}}
 	switch {
 	case p.From != nil:
 		v, err := x.eval(p.From)
 		if err != nil {
 			return v, err
 		}
-		set = v
+		set = v.items()
 	case p.Absolute:
-		set.items[0].row = x.Root
+		set[0].row = x.Root
 	}
 	for _, s := range p.Steps {
-		next := ExactValue{kind: exactItems}
-		for _, it := range set.items {
+		var next []item
+		for _, it := range set {
 			switch s.Axis {
 			case Self:
 				if v, ok := it.row["."]; ok {
 					it = item{value: exactOf(v), doubt: it.doubt}
 				}
-				next.items = append(next.items, it)
+				next = append(next, it)
 			case Child:
 				if it.row == nil {
 					continue
@@ -304,14 +379,14 @@ func (x *ExactEnv) path(p *Path) (ExactValue, error) {
 		for _, pred := range s.Predicates {
 			var err error
 			if set, err = x.filter(set, pred); err != nil {
-				return set, err
+				return ExactValue{}, err
 			}
 		}
 	}
-	return set, nil
+	return setOf(set), nil
 }
 
-func (x *ExactEnv) children(next *ExactValue, it item, name string) {
+func (x *ExactEnv) children(next *[]item, it item, name string) {
 	v, there := it.row[name]
 	if !there && x.Lists[name] {
 		return
@@ -323,7 +398,7 @@ func (x *ExactEnv) children(next *ExactValue, it item, name string) {
 		} else {
 			child.value = x.known(v, it.row, name)
 		}
-		next.items = append(next.items, child)
+		*next = append(*next, child)
 	}
 	switch v := v.(type) {
 	case []any:
@@ -331,8 +406,9 @@ func (x *ExactEnv) children(next *ExactValue, it item, name string) {
 			add(e)
 		}
 	case []map[string]any:
+		*next = slices.Grow(*next, len(v))
 		for _, e := range v {
-			add(e)
+			*next = append(*next, item{row: e, doubt: it.doubt})
 		}
 	case []string:
 		if len(v) == 0 {
@@ -349,16 +425,10 @@ func (x *ExactEnv) children(next *ExactValue, it item, name string) {
 // known is a row's value; one that is missing remembers what it is called.
 func (x *ExactEnv) known(v any, row map[string]any, name string) ExactValue {
 	out := exactOf(v)
-	if out.kind != exactMissing || len(out.missing) > 0 {
+	if out.kind != exactMissing || out.more != nil {
 		return out
 	}
-	if x.Said != nil {
-		if said := x.Said(row); said != "" {
-			name = said + "/" + name
-		}
-	}
-	out.missing = []string{name}
-	return out
+	return ExactValue{more: &more{name: name, row: row, said: x.Said}}
 }
 
 // exactOf reads what JSON and the form engine yield.
@@ -384,18 +454,18 @@ func exactOf(v any) ExactValue {
 
 // filter keeps the items for which the predicate holds, and in doubt those for
 // which it is missing.
-func (x *ExactEnv) filter(set ExactValue, predicate Ast) (ExactValue, error) {
-	out := ExactValue{kind: exactItems}
+func (x *ExactEnv) filter(set []item, predicate Ast) ([]item, error) {
+	out := make([]item, 0, len(set))
 	row, inside := x.Row, x.inside
 	defer func() { x.Row, x.inside = row, inside }()
 	x.inside++
-	for _, it := range set.items {
+	for _, it := range set {
 		if x.Row = it.row; it.row == nil {
 			x.Row = map[string]any{".": it.value}
 		}
 		v, err := x.eval(predicate)
 		if err != nil {
-			return v, err
+			return nil, err
 		}
 		known, truth := v.Truth()
 		if !known {
@@ -405,7 +475,7 @@ func (x *ExactEnv) filter(set ExactValue, predicate Ast) (ExactValue, error) {
 			}
 		}
 		if !known || truth {
-			out.items = append(out.items, it)
+			out = append(out, it)
 		}
 	}
 	return out, nil
@@ -480,8 +550,8 @@ func names(values ...ExactValue) []string {
 	var out []string
 	for _, v := range values {
 		if v.kind == exactItems {
-			for _, it := range v.items {
-				out = append(append(out, it.doubt...), it.value.missing...)
+			for _, it := range v.items() {
+				out = append(append(out, it.doubt...), it.value.missing()...)
 			}
 		}
 		if known, _ := v.Truth(); !known {
@@ -495,11 +565,23 @@ func names(values ...ExactValue) []string {
 // compareSets compares values; a set fulfils a comparison when one of its items
 // does, as XPath has it.
 func compareSets(l ExactValue, op string, r ExactValue) (ExactValue, error) {
+	// Two numbers, or a code and a code: nearly every comparison there is.
+	switch {
+	case l.kind == exactNumber && r.kind == exactNumber && l.more == nil && r.more == nil:
+		return ExactTruth(holds(op, number{n: l.n, d: l.d}.cmp(number{n: r.n, d: r.d}))), nil
+	case l.kind == exactText && r.kind == exactText && (op == "=" || op == "!="):
+		if l.text == r.text {
+			return ExactTruth(op == "="), nil
+		}
+		if _, ok := parseExact(r.text); !ok {
+			return ExactTruth(op == "!="), nil
+		}
+	}
 	l, r = l.scalar(), r.scalar()
 	if l.kind == exactItems || r.kind == exactItems {
 		each := func(v ExactValue) []item {
 			if v.kind == exactItems {
-				return v.items
+				return v.items()
 			}
 			return []item{{value: v}}
 		}
@@ -515,7 +597,7 @@ func compareSets(l ExactValue, op string, r ExactValue) (ExactValue, error) {
 				case known && truth && len(doubt) == 0:
 					return v, nil
 				case !known || truth:
-					out = ExactMissing(slices.Concat(out.missing, v.missing, doubt)...)
+					out = ExactMissing(slices.Concat(out.missing(), v.missing(), doubt)...)
 				}
 			}
 		}

@@ -64,7 +64,7 @@ func (x *ExactEnv) call(c *Call) (ExactValue, error) {
 		}
 		return x.eval(c.Args[1])
 	case "current":
-		return ExactValue{kind: exactItems, items: []item{{row: x.current}}}, nil
+		return setOf([]item{{row: x.current}}), nil
 	}
 	args := make([]ExactValue, len(c.Args))
 	for i, a := range c.Args {
@@ -95,8 +95,13 @@ func (x *ExactEnv) call(c *Call) (ExactValue, error) {
 	case "today":
 		return ExactText(x.Today.Format(time.DateOnly)), nil
 	}
-	if missing := names(args...); len(missing) > 0 || slices.ContainsFunc(args, ExactValue.IsMissing) {
-		return ExactMissing(missing...), nil
+	for _, a := range args {
+		if a.kind == exactMissing || a.kind == exactItems {
+			if missing := names(args...); len(missing) > 0 || slices.ContainsFunc(args, ExactValue.IsMissing) {
+				return ExactMissing(missing...), nil
+			}
+			break
+		}
 	}
 	if c.Name == "min" || c.Name == "max" {
 		return extreme(c.Name, args)
@@ -133,10 +138,10 @@ func count(v ExactValue) ExactValue {
 	}
 	var n int64
 	var doubt []string
-	for _, it := range v.items {
+	for _, it := range v.items() {
 		doubt = append(doubt, it.doubt...)
 		if it.row == nil && it.value.kind == exactMissing {
-			doubt = append(doubt, it.value.missing...)
+			doubt = append(doubt, it.value.missing()...)
 		}
 		n++
 	}
@@ -147,7 +152,7 @@ func count(v ExactValue) ExactValue {
 }
 
 func sum(v ExactValue) (ExactValue, error) {
-	items := v.items
+	items := v.items()
 	if v.kind != exactItems {
 		items = []item{{value: v}}
 	}
@@ -159,7 +164,7 @@ func sum(v ExactValue) (ExactValue, error) {
 		case len(it.doubt) > 0 || it.value.kind == exactMissing:
 			// What counts nothing may be in doubt: it changes no sum.
 			if !ok || r.sign() != 0 {
-				missing = append(append(missing, it.doubt...), it.value.missing...)
+				missing = append(append(missing, it.doubt...), it.value.missing()...)
 			}
 		case !ok:
 			return ExactValue{}, &EvalError{Why: "argument", Name: "sum", Text: fmt.Sprintf("needs numbers, not %q", it.value)}

@@ -136,7 +136,7 @@ func (r *run) value(e *expr.Expr, row map[string]any) expr.ExactValue {
 		return expr.ExactMissing()
 	}
 	r.env.Row = row
-	v, err := e.ExactIn(&r.env)
+	v, err := e.ExactOn(&r.env)
 	if err != nil {
 		return expr.ExactMissing(err.Error())
 	}

@@ -5,6 +5,7 @@ import (
 	"math/big"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"pgregory.net/rapid"
@@ -260,4 +261,59 @@ func lonely(yearly string) record {
 	m := member("a", "1950-01-01", "support", "none")
 	m["self_care"] = []any{"none"}
 	return household([]any{m}, []any{income("a", "transfer", "year", yearly)})
+}
+
+// benchHomes are households like those of a county, each a little different.
+func benchHomes(n int) []standards.Home {
+	var out []standards.Home
+	for i := range n {
+		h := homeModel{members: 1 + i%5, ill: i%7 == 0, wage: rat(int64(i%90000), 1), farm: rat(int64(i % 5000)), cost: rat(int64(i % 900)), rent: rat(int64(i % 300)), support: rat(int64(i % 4000)),
+			pension: rat(int64(i % 250)), border: rat(0), medical: rat(int64(i % 20000)), school: rat(int64(i % 3000)), public: rat(2000), money: rat(int64(i % 50000)), houses: 1, area: rat(90)}
+		if i%9 == 0 {
+			h.car = rat(45000)
+		}
+		out = append(out, standards.Home{Key: fmt.Sprint(i), Record: h.record(), On: day})
+	}
+	return out
+}
+
+// BenchmarkDecideOneOfMany is one household of such a county, with its trace.
+func BenchmarkDecideOneOfMany(b *testing.B) {
+	rs, homes := rules(b), benchHomes(500)
+	i := 0
+	for b.Loop() {
+		rs.Decide(homes[i%len(homes)].Record, day)
+		i++
+	}
+}
+
+// BenchmarkDetermine100000Households is a county's whole determination, with every
+// comparison written down; reference is the ratio to the same arithmetic in straight
+// Go over big.Rat, whatif what the draft of new standards costs beside it.
+func BenchmarkDetermine100000Households(b *testing.B) {
+	const all, some = 10_000, 2_000 // a tenth of them, five times over; the figures are for 100,000
+	rs, draft := rules(b), rules(b, "| std.dibao.month | | 600", "| std.dibao.month | | 650")
+	homes := benchHomes(some)
+	var ours, reference, whatif time.Duration
+	for b.Loop() {
+		start := time.Now()
+		for range all / some {
+			standards.DecideAll(rs, homes, func(int, standards.Decision) {})
+		}
+		ours += time.Since(start)
+		start = time.Now()
+		for range all / some {
+			standards.WhatIf(func(standards.Home) *standards.RuleSet { return rs }, draft, homes)
+		}
+		whatif += time.Since(start)
+		start = time.Now()
+		h := homeModel{members: 4, wage: rat(30000), farm: rat(3000), cost: rat(100), rent: rat(0), support: rat(0), pension: rat(200), medical: rat(12000), school: rat(0), public: rat(0), money: rat(100), houses: 1, area: rat(90)}
+		for range all {
+			h.decide()
+		}
+		reference += time.Since(start)
+	}
+	b.ReportMetric(10*ours.Seconds()/float64(b.N), "s/100000")
+	b.ReportMetric(10*whatif.Seconds()/float64(b.N), "s/whatif100000")
+	b.ReportMetric(float64(ours)/float64(reference), "x-reference")
 }

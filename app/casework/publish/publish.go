@@ -4,10 +4,13 @@
 package publish
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/google/uuid"
@@ -66,7 +69,35 @@ func Form(ctx context.Context, r *store.Replica, author uuid.UUID, file string, 
 	return f, report, err
 }
 
-// Standards publishes a standards workbook for a county.
+// An OverlapError means two rule sets would be in force on one day, so that nobody
+// could say by which a household was decided.
+type OverlapError struct {
+	Version, From, To string // what was to be published
+	Other, Since      string // what stands there
+	Until             string
+}
+
+func (e *OverlapError) Error() string {
+	return fmt.Sprintf("standards %s (%s to %s) overlap with %s (%s to %s)", e.Version, e.From, e.To, e.Other, e.Since, e.Until)
+}
+
+// Code is the key of the sentence.
+func (e *OverlapError) Code() string { return "publish.overlap" }
+
+// A VersionError means a version is published already, with other contents: what
+// was decided by it must stay explainable.
+type VersionError struct{ Version string }
+
+func (e *VersionError) Error() string {
+	return fmt.Sprintf("standards %s are published already, with other contents", e.Version)
+}
+
+// Code is the key of the sentence.
+func (e *VersionError) Code() string { return "publish.version" }
+
+// Standards publishes a standards workbook for a county. The same workbook again
+// changes nothing. Versions stand side by side, each with its days: one without an
+// end holds until the next begins; two that both name a day are refused.
 func Standards(ctx context.Context, r *store.Replica, author uuid.UUID, file string, data []byte) (*standards.RuleSet, xlsform.Report, error) {
 	if len(data) > MaxWorkbook {
 		return nil, xlsform.Report{}, &TooLargeError{file, len(data), MaxWorkbook}
@@ -75,7 +106,22 @@ func Standards(ctx context.Context, r *store.Replica, author uuid.UUID, file str
 	if rs == nil || len(report.Errors) > 0 {
 		return nil, report, &FaultyError{file, report}
 	}
-	_, err := r.Write(ctx, author, store.Edit{
+	published, err := Versions(ctx, r)
+	if err != nil {
+		return nil, report, err
+	}
+	for _, v := range published {
+		if v.Version == rs.Version {
+			if bytes.Equal(v.workbook, data) {
+				return rs, report, nil
+			}
+			return nil, report, &VersionError{rs.Version}
+		}
+		if overlap(rs.ValidFrom, rs.ValidTo, v.ValidFrom, v.ValidTo) {
+			return nil, report, &OverlapError{rs.Version, rs.ValidFrom, rs.ValidTo, v.Version, v.ValidFrom, v.ValidTo}
+		}
+	}
+	_, err = r.Write(ctx, author, store.Edit{
 		Kind: store.Standards, Division: county(r), Entity: uuid.NewSHA1(r.Identity().Node, []byte("standards/"+rs.Version)),
 		Fields: map[string]store.Value{
 			"version": store.Text(rs.Version), "valid_from": store.Text(rs.ValidFrom), "valid_to": store.Text(rs.ValidTo),
@@ -83,6 +129,45 @@ func Standards(ctx context.Context, r *store.Replica, author uuid.UUID, file str
 		},
 	})
 	return rs, report, err
+}
+
+// overlap says whether two periods name a day both. An open end gives way to what
+// begins later.
+func overlap(from, to, otherFrom, otherTo string) bool {
+	if from > otherFrom {
+		from, to, otherFrom, otherTo = otherFrom, otherTo, from, to
+	}
+	return from == otherFrom || to != "" && to >= otherFrom
+}
+
+// A Version is one published rule set.
+type Version struct {
+	Version, ValidFrom, ValidTo string
+	Name                        string // of its file
+	workbook                    []byte
+}
+
+// Versions lists what is published, by the day from which it holds.
+func Versions(ctx context.Context, r *store.Replica) ([]Version, error) {
+	list, err := r.Entities(ctx, store.Query{Kind: store.Standards})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Version, 0, len(list))
+	for _, e := range list {
+		out = append(out, Version{e.Text("version"), e.Text("valid_from"), e.Text("valid_to"), e.Text("name"), e.Fields["workbook"].Bytes()})
+	}
+	slices.SortFunc(out, func(a, b Version) int { return cmp.Or(cmp.Compare(a.ValidFrom, b.ValidFrom), cmp.Compare(a.Version, b.Version)) })
+	return out, nil
+}
+
+// Open reads the rule set.
+func (v Version) Open() (*standards.RuleSet, error) {
+	rs, report := standards.Read(v.Name, v.workbook)
+	if rs == nil {
+		return nil, &FaultyError{v.Name, report}
+	}
+	return rs, nil
 }
 
 // county is the division of everything that concerns all villages.
@@ -142,25 +227,14 @@ func (s *Shelf) Form(ctx context.Context, r *store.Replica, id, version string) 
 // InForce returns the rule set in force on a day (YYYY-MM-DD): of several, the
 // one that begins last.
 func InForce(ctx context.Context, r *store.Replica, day string) (*standards.RuleSet, error) {
-	list, err := r.Entities(ctx, store.Query{Kind: store.Standards})
+	list, err := Versions(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	var best *store.Entity
-	for _, e := range list {
-		if e.Text("valid_from") > day || e.Text("valid_to") != "" && e.Text("valid_to") < day {
-			continue
-		}
-		if best == nil || e.Text("valid_from") > best.Text("valid_from") {
-			best = e
+	for _, v := range slices.Backward(list) {
+		if v.ValidFrom <= day && (v.ValidTo == "" || v.ValidTo >= day) {
+			return v.Open()
 		}
 	}
-	if best == nil {
-		return nil, fmt.Errorf("%s: %w", day, ErrNoStandards)
-	}
-	rs, report := standards.Read(best.Text("name"), best.Fields["workbook"].Bytes())
-	if rs == nil {
-		return nil, &FaultyError{best.Text("name"), report}
-	}
-	return rs, nil
+	return nil, fmt.Errorf("%s: %w", day, ErrNoStandards)
 }
