@@ -9,7 +9,7 @@ SERVER  := $(BUILD)/ironfeetd
 APP     := $(BUILD)/ironfeet
 FOLDERS := app assets cmd forms store sync
 
-.PHONY: demo test app serve test-interop bench simulate mutants clean
+.PHONY: demo test app serve test-interop bench simulate kills mutants clean
 
 demo: $(SERVER)
 	$(SERVER) demo
@@ -62,6 +62,10 @@ test-interop:
 SEEDS ?= 5000
 simulate:
 	CGO_ENABLED=0 $(GO) test -tags ci -timeout 0 -count 1 -v ./sync/simulate -run TestSeeds -seeds $(SEEDS)
+
+KILLS ?= 300
+kills:
+	CGO_ENABLED=0 $(GO) test -tags ci -timeout 0 -count 1 -v ./cmd/ironfeetd -run TestNoAcknowledgedChangeIsLostByKilling -kills $(KILLS)
 
 mutants:
 	CGO_ENABLED=0 $(GO) test -tags ci -timeout 0 -count 1 -v ./sync/simulate -run TestMutants -mutants

@@ -20,7 +20,7 @@ type serverProcess struct {
 }
 
 // startServer starts `ironfeetd serve` and waits until it says that it listens.
-func startServer(ctx context.Context, data, listen, log string) (*serverProcess, error) {
+func startServer(ctx context.Context, data, listen, log string, more ...string) (*serverProcess, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -30,7 +30,7 @@ func startServer(ctx context.Context, data, listen, log string) (*serverProcess,
 		return nil, err
 	}
 	defer logFile.Close() // the child has its own
-	p := &serverProcess{cmd: exec.Command(program, "serve", "--data", data, "--listen", listen), done: make(chan error, 1)}
+	p := &serverProcess{cmd: exec.Command(program, append([]string{"serve", "--data", data, "--listen", listen}, more...)...), done: make(chan error, 1)}
 	p.cmd.Env = append(os.Environ(), asProgram+"=1")
 	p.cmd.Stderr = logFile
 	out, err := p.cmd.StdoutPipe()

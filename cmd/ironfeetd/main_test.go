@@ -149,7 +149,6 @@ func TestFaultyInput(t *testing.T) {
 		{"a package that is none", []string{"verify", "--key", filepath.Join(data, office.PublicKeyFile), file("h.zip", "PK nothing")}, 1, nil},
 		{"a county set up twice", []string{"init", "--data", data, "--name", "x", "--division", "459921"}, 1, []string{data}},
 		{"a division that is none", []string{"init", "--data", filepath.Join(dir, "x"), "--name", "x", "--division", "45"}, 1, []string{"45"}},
-		{"an address everybody could reach, without a certificate", []string{"serve", "--data", data, "--listen", "0.0.0.0:0"}, 1, []string{"certificate"}},
 		{"no such command", []string{"formm"}, 2, []string{"hint"}},
 		{"no such option", []string{"demo", "--nothing"}, 2, []string{"hint"}},
 	} {

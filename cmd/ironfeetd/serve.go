@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -24,6 +25,9 @@ type ServeCmd struct {
 	Listen  string `default:"127.0.0.1:8642" help:"Address to listen on." placeholder:"ADDR"`
 	TLSCert string `name:"tls-cert" type:"existingfile" help:"Certificate chain (PEM)." placeholder:"FILE"`
 	TLSKey  string `name:"tls-key" type:"existingfile" help:"Its private key (PEM)." placeholder:"FILE"`
+	TLSRoot bool   `name:"tls-root" help:"Encrypt under the county's own root, which every invitation names; without --tls-cert this is so on every address but this machine's own."`
+	Monitor string `help:"Address for /metrics, /healthz and /readyz, such as 127.0.0.1:9642; none if empty." placeholder:"ADDR"`
+	Verbose bool   `help:"Log every request: method, route, status, time; nothing of what it holds."`
 
 	ConsoleFlags
 }
@@ -31,14 +35,12 @@ type ServeCmd struct {
 // A ListenError says why the server cannot listen.
 type ListenError struct {
 	Address string
-	Why     string // busy, not_secure, half_tls
+	Why     string // busy, half_tls
 	Err     error
 }
 
 func (e *ListenError) Error() string {
 	switch e.Why {
-	case "not_secure":
-		return e.Address + ": without a certificate the server listens on this machine only (127.0.0.1)"
 	case "half_tls":
 		return "--tls-cert and --tls-key belong together"
 	}
@@ -65,14 +67,12 @@ func newServer(of *office.Office, log *slog.Logger) (*county.Server, error) {
 }
 
 func (c *ServeCmd) Run(o *Output) error {
-	secure := c.TLSCert != ""
-	switch host, _, err := net.SplitHostPort(c.Listen); {
+	host, _, err := net.SplitHostPort(c.Listen)
+	switch {
 	case (c.TLSCert == "") != (c.TLSKey == ""):
 		return &ListenError{Address: c.Listen, Why: "half_tls"}
 	case err != nil:
 		return &ListenError{Address: c.Listen, Why: "busy", Err: err}
-	case !secure && host != "localhost" && !net.ParseIP(host).IsLoopback():
-		return &ListenError{Address: c.Listen, Why: "not_secure"}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
@@ -81,7 +81,13 @@ func (c *ServeCmd) Run(o *Output) error {
 		return err
 	}
 	defer of.Close()
-	server, err := newServer(of, slog.New(slog.NewTextHandler(o.Err, nil)))
+	log := c.log(o)
+	server, err := newServer(of, log)
+	if err != nil {
+		return err
+	}
+	h := server.HTTP()
+	secure, err := c.encrypt(h, of, host)
 	if err != nil {
 		return err
 	}
@@ -89,40 +95,86 @@ func (c *ServeCmd) Run(o *Output) error {
 	if err != nil {
 		return &ListenError{Address: c.Listen, Why: "busy", Err: err}
 	}
-	h := server.HTTP()
 	if !c.NoConsole {
-		web, book, err := c.openConsole(ctx, o, of, server, secure, slog.New(slog.NewTextHandler(o.Err, nil)))
+		web, book, err := c.openConsole(ctx, o, of, server, secure, log)
 		if err != nil {
-			return err
+			return errors.Join(err, listener.Close())
 		}
 		defer book.Close()
 		defer web.Close()
 		h.Handler = web.Beside(h.Handler)
 	}
-	ended := make(chan error, 1)
-	go func() {
-		if secure {
-			ended <- h.ServeTLS(listener, c.TLSCert, c.TLSKey)
-		} else {
-			ended <- h.Serve(listener)
+	ended := make(chan error, 2)
+	if c.Monitor != "" {
+		watch, err := net.Listen("tcp", c.Monitor)
+		if err != nil {
+			return errors.Join(&ListenError{Address: c.Monitor, Why: "busy", Err: err}, listener.Close())
 		}
-	}()
+		m := &http.Server{Handler: server.Monitor(), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 8 << 10}
+		defer m.Close()
+		go func() { ended <- m.Serve(watch) }()
+		fmt.Fprintf(o.Out, "monitored on http://%s/metrics\n", watch.Addr())
+	}
 	scheme := "http://"
 	if secure {
 		scheme = "https://"
 	}
+	go func() {
+		if secure {
+			ended <- h.ServeTLS(listener, "", "")
+		} else {
+			ended <- h.Serve(listener)
+		}
+	}()
 	fmt.Fprintf(o.Out, "listening on %s%s\n", scheme, listener.Addr())
+	log.Info("started", "address", listener.Addr().String(), "tls", secure)
 	select {
 	case err := <-ended:
 		return fmt.Errorf("the server ended: %w", err)
 	case <-ctx.Done():
 	}
 	// What was begun is finished; what comes now is told to come again.
+	server.Stop()
 	last, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	if err := h.Shutdown(last); err != nil && !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("requests were still running after %s: %w", grace, err)
 	}
+	log.Info("stopped")
 	fmt.Fprintln(o.Out, "stopped")
 	return nil
+}
+
+// log writes for the operator and names nobody: routes, counts, reasons.
+func (c ServeCmd) log(o *Output) *slog.Logger {
+	level := slog.LevelInfo
+	if c.Verbose {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(o.Err, &slog.HandlerOptions{Level: level}))
+}
+
+// encrypt gives the server its certificate: from files, or under the county's own
+// root. Without one it serves this machine only.
+func (c *ServeCmd) encrypt(h *http.Server, of *office.Office, host string) (secure bool, err error) {
+	here := host == "localhost" || net.ParseIP(host).IsLoopback()
+	var certificate tls.Certificate
+	switch {
+	case c.TLSCert != "":
+		if certificate, err = tls.LoadX509KeyPair(c.TLSCert, c.TLSKey); err != nil {
+			return false, &FileError{File: c.TLSCert, Why: "unreadable", Err: err}
+		}
+	case c.TLSRoot || !here:
+		root, err := of.RootKey()
+		if err != nil {
+			return false, err
+		}
+		if certificate, err = root.ServerCertificate(of.World, of.Replica.Identity().Name); err != nil {
+			return false, err
+		}
+	default:
+		return false, nil
+	}
+	h.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS13}
+	return true, nil
 }

@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -48,16 +49,27 @@ type Server struct {
 	mux     *http.ServeMux
 	enrol   sync.Mutex // one enrolment at a time
 	uploads http.Handler
+
+	metrics   *metrics
+	stopping  atomic.Bool
+	nodes     limiters
+	strangers limiters
+	large     chan struct{} // a place for each large body being read
 }
 
 // New makes the server of an open county folder.
 func New(o Options) (*Server, error) {
-	s := &Server{o: o, mux: http.NewServeMux()}
+	s := &Server{
+		o: o, mux: http.NewServeMux(), large: make(chan struct{}, largeBodies),
+		nodes: limiters{rate: nodeRate, burst: nodeBurst}, strangers: limiters{rate: strangerRate, burst: strangerBurst},
+	}
+	s.metrics = newMetrics(s)
 	var err error
 	if s.uploads, err = s.newUploads(filepath.Join(o.Dir, "uploads")); err != nil {
 		return nil, err
 	}
-	s.mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
+	s.mux.HandleFunc("GET /healthz", s.healthy)
+	s.mux.HandleFunc("GET /readyz", s.ready)
 	s.mux.HandleFunc("POST /v1/ask", s.ask)
 	s.mux.HandleFunc("POST /v1/enrol", s.enrolNode)
 	s.mux.HandleFunc("POST /v1/push", s.signed(exchange.MaxPush, s.push))
@@ -74,7 +86,9 @@ func (s *Server) Handler() http.Handler {
 		began := s.o.World.Now()
 		out := &status{ResponseWriter: w, code: http.StatusOK}
 		s.mux.ServeHTTP(out, r)
-		s.o.Log.Info("request", "method", r.Method, "route", r.Pattern, "status", out.code, "ms", s.o.World.Now().Sub(began).Milliseconds())
+		took := s.o.World.Now().Sub(began)
+		s.metrics.answered(r.Pattern, out.code, took) // the pattern, never the path: it may name a photo
+		s.o.Log.Debug("request", "method", r.Method, "route", r.Pattern, "status", out.code, "ms", took.Milliseconds())
 	})
 }
 
@@ -112,7 +126,7 @@ func (s *Server) judged(limit int64, partly bool, handle func(http.ResponseWrite
 			return
 		}
 		signed, err := exchange.ParseHeader(r.Header.Get("Authorization"))
-		if err != nil {
+		if err != nil || r.ContentLength < 0 {
 			s.refuse(w, http.StatusUnauthorized, "link.unknown")
 			return
 		}
@@ -139,6 +153,19 @@ func (s *Server) judged(limit int64, partly bool, handle func(http.ResponseWrite
 			s.refuse(w, http.StatusForbidden, "link.ended")
 			return
 		}
+		if !s.nodes.allow(string(signed.Node[:]), s.o.World.Now()) {
+			s.busy(w)
+			return
+		}
+		if r.ContentLength > largeBody {
+			select {
+			case s.large <- struct{}{}:
+				defer func() { <-s.large }()
+			default:
+				s.busy(w)
+				return
+			}
+		}
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 		var large *http.MaxBytesError
 		switch {
@@ -159,8 +186,15 @@ func (s *Server) judged(limit int64, partly bool, handle func(http.ResponseWrite
 	}
 }
 
+// busy asks a caller to come again in a moment.
+func (s *Server) busy(w http.ResponseWriter) {
+	w.Header().Set("Retry-After", "1")
+	s.refuse(w, http.StatusTooManyRequests, "link.busy")
+}
+
 // refuse answers a stable code and nothing else.
 func (s *Server) refuse(w http.ResponseWriter, status int, code string) {
+	s.metrics.refused.WithLabelValues(code).Inc()
 	w.Header().Set("Content-Type", exchange.MediaType)
 	w.Header().Set("Connection", "close")
 	w.WriteHeader(status)
@@ -207,6 +241,10 @@ func (s *Server) push(w http.ResponseWriter, r *http.Request, c *caller) {
 	var out exchange.Pushed
 	nodes := map[uuid.UUID]bool{}
 	for i, o := range outcomes {
+		s.metrics.bundles.WithLabelValues(string(o.Status)).Inc()
+		if o.Status == merge.StatusNew {
+			s.metrics.changes.Add(float64(o.Changes))
+		}
 		nodes[o.Node] = true
 		if i >= len(in.Bundles) { // earlier ones that could be applied now
 			continue
@@ -309,7 +347,8 @@ func byID(nodes map[uuid.UUID]bool) []uuid.UUID {
 	return slices.SortedFunc(maps.Keys(nodes), func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
 }
 
-// Listen is how long a connection may take: a slow one is cut, and resumes.
+// HTTP is a server that cuts whoever sends headers or bodies too slowly; what was
+// begun is resumed.
 func (s *Server) HTTP() *http.Server {
 	return &http.Server{
 		Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, WriteTimeout: 5 * time.Minute,

@@ -93,6 +93,14 @@ func (s *Server) invitation(w http.ResponseWriter, r *http.Request, token string
 }
 
 func (s *Server) small(w http.ResponseWriter, r *http.Request, into any) bool {
+	if !s.strangers.allow(address(r), s.o.World.Now()) {
+		s.busy(w)
+		return false
+	}
+	if r.ContentLength > exchange.MaxSmall {
+		s.refuse(w, http.StatusRequestEntityTooLarge, "link.too_large")
+		return false
+	}
 	body := new(bytes.Buffer)
 	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, exchange.MaxSmall))
 	if err == nil {

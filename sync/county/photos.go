@@ -97,7 +97,8 @@ func (s *Server) photo(w http.ResponseWriter, r *http.Request, c *caller) {
 		w.Header().Set("Content-Range", "bytes "+strconv.FormatInt(from, 10)+"-"+strconv.FormatInt(size-1, 10)+"/"+strconv.FormatInt(size, 10))
 		w.WriteHeader(http.StatusPartialContent)
 	}
-	_, _ = io.Copy(w, rd) // the caller has gone: it will ask for the rest
+	n, _ := io.Copy(w, rd)
+	s.metrics.photos.WithLabelValues("out").Add(float64(n)) // the caller has gone: it will ask for the rest
 }
 
 // wants says whether a photo may be uploaded: a visit here names it, with this

@@ -34,10 +34,12 @@ type uploads struct {
 	wants   func(context.Context, store.Digest, int64) (bool, error)
 
 	overhead int64 // of sealing one piece
+	counted  func(bytes int)
 }
 
 func (s *Server) newUploads(dir string) (http.Handler, error) {
 	u := &uploads{dir: dir, disk: s.o.World.Disk, replica: s.o.Replica, wants: s.wants, overhead: int64(len(s.o.Replica.Seal("", nil)))}
+	u.counted = func(n int) { s.metrics.photos.WithLabelValues("in").Add(float64(n)) }
 	if err := u.disk.MkdirAll(dir); err != nil {
 		return nil, fmt.Errorf("make room for photos: %w", err)
 	}
@@ -227,6 +229,10 @@ func (p *pieces) FinishUpload(ctx context.Context) error {
 	}
 	if _, err := p.replica.PutBlob(ctx, bytes.NewReader(whole), exchange.MaxPhoto); err != nil {
 		return err
+	}
+	p.counted(len(whole))
+	if p.whole != nil {
+		return nil
 	}
 	return p.clear()
 }

@@ -61,7 +61,7 @@ func Enrol(ctx context.Context, w world.World, inv trust.Invitation, root ed2551
 }
 
 func invited(ctx context.Context, w world.World, inv trust.Invitation, path string, in, out any) error {
-	x, err := newWire(w, inv.Server)
+	x, err := newWire(w, inv.Server, inv.Matches)
 	if err != nil {
 		return err
 	}

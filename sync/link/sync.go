@@ -91,7 +91,7 @@ func (c *Client) Sync(ctx context.Context, say func(Event)) (report Report, err 
 	if say == nil {
 		say = func(Event) {}
 	}
-	if c.wire, err = newWire(c.World, c.Server); err != nil {
+	if c.wire, err = newWire(c.World, c.Server, func(root ed25519.PublicKey) bool { return root.Equal(c.Merger.Root()) }); err != nil {
 		return report, err
 	}
 	defer c.wire.close()
