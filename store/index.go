@@ -317,6 +317,7 @@ func (x *index) compact() {
 		}
 	}
 	x.people, x.dead, x.at = live, 0, nil
+	x.find()
 }
 
 func (x *index) columns() []*column {
