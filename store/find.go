@@ -266,6 +266,9 @@ func (r *Replica) Label(household uuid.UUID) (label, division string, ok bool) {
 		x.mu.RLock()
 	}
 	defer x.mu.RUnlock()
+	if x.at == nil { // read anew in between
+		return "", "", false
+	}
 	home, known := x.at.home[household]
 	if !known || x.homes.own[home] < 0 {
 		return "", "", false
