@@ -62,19 +62,6 @@ func (r *Replica) Search(_ context.Context, s Search) ([]Found, error) {
 	return x.best(s, found), nil
 }
 
-// Label is a household's name and division as the look-up has them, without
-// unsealing anything; false for a household that is not here.
-func (r *Replica) Label(household uuid.UUID) (label, division string, ok bool) {
-	x := r.find
-	x.mu.Lock() // the first look makes the maps
-	defer x.mu.Unlock()
-	n, known := x.find().home[household]
-	if !known || x.homes.own[n] < 0 {
-		return "", "", false
-	}
-	return x.people.label(x.homes.own[n]), x.homes.divisionOf(n), true
-}
-
 // fold brings a text into the form in which it is compared: half width, lower case,
 // ü as it is typed.
 func fold(s string) string {
