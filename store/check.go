@@ -38,17 +38,23 @@ func (r *Replica) Check(ctx context.Context) ([]Finding, error) {
 		return found, err
 	}
 	for _, tip := range tips {
-		bundles, err := r.Bundles(ctx, BundleQuery{Node: &tip.Node})
-		if err != nil {
-			grave("check.damaged", "%v", err)
-			continue
-		}
-		for _, b := range bundles {
-			last := before[b.Node]
-			if b.First != last.Last+1 || b.Prev != last.Digest || DigestOf(b.Head) != b.Digest {
-				grave("check.chain", "node %s, bundle %d–%d does not follow %d", b.Node, b.First, b.Last, last.Last)
+		for from := uint64(1); ; {
+			page, err := r.Bundles(ctx, BundleQuery{Node: &tip.Node, FromSeq: from, Limit: logPage})
+			if err != nil {
+				grave("check.damaged", "%v", err)
+				break
 			}
-			before[b.Node] = Tip{b.Node, b.Last, b.Digest}
+			for _, b := range page {
+				last := before[b.Node]
+				if b.First != last.Last+1 || b.Prev != last.Digest || DigestOf(b.Head) != b.Digest {
+					grave("check.chain", "node %s, bundle %d–%d does not follow %d", b.Node, b.First, b.Last, last.Last)
+				}
+				before[b.Node] = Tip{b.Node, b.Last, b.Digest}
+				from = b.Last + 1
+			}
+			if len(page) < logPage {
+				break
+			}
 		}
 	}
 	own, err := r.Unsealed(ctx, 1<<30)
@@ -70,6 +76,9 @@ func (r *Replica) Check(ctx context.Context) ([]Finding, error) {
 		return nil
 	})
 	if err != nil {
+		grave("check.damaged", "%v", err)
+	}
+	for _, err := range r.unreadable(ctx) {
 		grave("check.damaged", "%v", err)
 	}
 	// The state once more, from the log, in a transaction that is thrown away.
@@ -105,6 +114,36 @@ func (r *Replica) Check(ctx context.Context) ([]Finding, error) {
 		}
 	}
 	return found, nil
+}
+
+// unreadable says what of drafts, settings and held bundles cannot be read.
+func (r *Replica) unreadable(ctx context.Context) (faults []error) {
+	if _, err := r.Drafts(ctx); err != nil {
+		faults = append(faults, err)
+	}
+	if _, err := r.HeldBundles(ctx); err != nil {
+		faults = append(faults, err)
+	}
+	rows, err := r.read.QueryContext(ctx, `SELECT name, value FROM settings ORDER BY name`)
+	if err != nil {
+		return append(faults, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		var sealed []byte
+		err := rows.Scan(&name, &sealed)
+		if err == nil {
+			_, err = r.keys.Open(settingPlace(name), sealed)
+		}
+		if err != nil {
+			faults = append(faults, &DamagedError{r.dir, "setting " + name, err})
+		}
+	}
+	if err := rows.Err(); err != nil {
+		faults = append(faults, err)
+	}
+	return faults
 }
 
 func (r *Replica) wholeBlob(ctx context.Context, ref BlobRef) error {

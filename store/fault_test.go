@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"flag"
 	"fmt"
 	"io"
 	"io/fs"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,7 +25,6 @@ import (
 	"golang.org/x/text/encoding/simplifiedchinese"
 
 	"ironfeet/store"
-	"ironfeet/store/vault"
 	"ironfeet/store/world"
 )
 
@@ -54,22 +55,37 @@ func TestMain(m *testing.M) {
 
 var savedDraft = uuid.UUID{0: 7}
 
+var savedEntity = uuid.UUID{0: 8}
+
+// saver saves without end: answers, and among them changes and photos. It says each
+// one when it is acknowledged.
 func saver(dir string) {
 	ctx := context.Background()
-	w := world.Real()
-	v, err := vault.Open(w, dir)
-	exitOn(err)
-	keys, err := v.Unattended()
-	exitOn(err)
-	r, err := store.Open(ctx, store.Options{World: w, Dir: dir, Keys: keys})
-	exitOn(err)
+	r := reopen(exiting{}, dir)
 	for n := 0; ; n++ {
-		path := fmt.Sprintf("/data/q%d", n%50)
 		value := fmt.Sprintf("%d-%d", os.Getpid(), n)
-		exitOn(r.SaveAnswer(ctx, savedDraft, path, value))
-		fmt.Println(path, value)
+		switch {
+		case n%7 == 3:
+			c, err := r.Write(ctx, uuid.Nil, store.Edit{Kind: store.Visit, Entity: savedEntity, Division: village, Fields: map[string]store.Value{"note": store.Text(value)}})
+			exitOn(err)
+			fmt.Println("change", c[0].Seq, value)
+		case n%7 == 5:
+			ref, err := r.PutBlob(ctx, strings.NewReader(value), 1000)
+			exitOn(err)
+			fmt.Println("photo", ref.Digest, value)
+		default:
+			path := fmt.Sprintf("/data/q%d", n%50)
+			exitOn(r.SaveAnswer(ctx, savedDraft, path, value))
+			fmt.Println("answer", path, value)
+		}
 	}
 }
+
+// exiting ends the child where a test would fail.
+type exiting struct{}
+
+func (exiting) Errorf(format string, args ...any) { exitOn(fmt.Errorf(format, args...)) }
+func (exiting) FailNow()                          { os.Exit(3) }
 
 func exitOn(err error) {
 	if err != nil {
@@ -78,45 +94,86 @@ func exitOn(err error) {
 	}
 }
 
-// An answer that was acknowledged survives kill -9 (invariant 1).
-func TestNoAcknowledgedAnswerIsLostByKilling(t *testing.T) {
+var (
+	kills = flag.Int("kills", 25, "how often the saver is killed (make kills: 500)")
+	seed  = flag.Uint64("seed", 0, "of the kill test; 0: a new one")
+)
+
+// What was acknowledged survives kill -9 at any moment (invariant 1).
+func TestNothingAcknowledgedIsLostByKilling(t *testing.T) {
 	ctx := context.Background()
 	dir := t.TempDir()
-	r, keys := nodeIn(t, dir, 1, &clock{time.Now()})
+	r, _ := nodeIn(t, dir, 1, &clock{time.Now()})
 	require.NoError(t, r.StartDraft(ctx, store.Draft{ID: savedDraft, Form: "f"}))
 	require.NoError(t, r.Close())
-	seed := uint64(time.Now().UnixNano())
-	random := rand.New(rand.NewPCG(seed, 0))
-	t.Logf("seed %d", seed)
-	acknowledged := map[string]string{}
-	for range 25 {
+	if *seed == 0 {
+		*seed = uint64(time.Now().UnixNano())
+	}
+	random := rand.New(rand.NewPCG(*seed, 0))
+	t.Logf("again: go test ./store -run ByKilling -kills %d -seed %d", *kills, *seed)
+	answers, changes, photos := map[string]string{}, map[uint64]string{}, map[string]string{}
+	for range *kills {
 		child := exec.Command(os.Args[0])
 		child.Env = append(os.Environ(), "IRONFEET_TEST_SAVER="+dir)
 		child.Stderr = os.Stderr
 		out, err := child.StdoutPipe()
 		require.NoError(t, err)
 		require.NoError(t, child.Start())
-		kill := 1 + random.IntN(40)
+		// Some while after a line was read: in the midst of whatever comes next.
+		kill, pause := 1+random.IntN(40), time.Duration(random.IntN(900))*time.Microsecond
 		lines := bufio.NewScanner(out)
 		for n := 0; lines.Scan(); n++ {
-			path, value, _ := strings.Cut(lines.Text(), " ")
-			acknowledged[path] = value
+			var kind, key, value string
+			_, err := fmt.Sscan(lines.Text(), &kind, &key, &value)
+			if err != nil {
+				break // cut off by the kill: not acknowledged
+			}
+			switch kind {
+			case "answer":
+				answers[key] = value
+			case "change":
+				seq, err := strconv.ParseUint(key, 10, 64)
+				require.NoError(t, err)
+				changes[seq] = value
+			case "photo":
+				photos[key] = value
+			}
 			if n == kill {
-				require.NoError(t, child.Process.Kill())
+				go func() { time.Sleep(pause); child.Process.Kill() }()
 			}
 		}
 		child.Wait()
-		r, err := store.Open(ctx, store.Options{World: world.Real(), Dir: dir, Keys: keys})
-		require.NoError(t, err)
+		r := reopen(t, dir)
 		d, err := r.Draft(ctx, savedDraft)
 		require.NoError(t, err)
-		for path, value := range acknowledged {
+		for path, value := range answers {
 			// The child may have saved a later answer that it could not say any more.
 			require.True(t, later(d.Answers[path], value), "%s: acknowledged %s, found %s", path, value, d.Answers[path])
 		}
+		own, err := r.Unsealed(ctx, 1<<20)
+		require.NoError(t, err)
+		for _, c := range own {
+			if value, acknowledged := changes[c.Seq]; acknowledged {
+				require.Equal(t, value, c.Fields[0].Value.Text())
+			}
+		}
+		require.GreaterOrEqual(t, len(own), len(changes))
+		for digest, value := range photos {
+			d, err := store.ParseDigest(digest)
+			require.NoError(t, err)
+			require.Equal(t, value, string(readBlob(t, r, d)))
+		}
 		require.NoError(t, r.Close())
 	}
-	require.Greater(t, len(acknowledged), 20)
+	require.Greater(t, len(answers), 20)
+	require.NotEmpty(t, changes)
+	require.NotEmpty(t, photos)
+	r = reopen(t, dir)
+	defer r.Close()
+	found, err := r.Check(ctx)
+	require.NoError(t, err)
+	require.Empty(t, found)
+	t.Logf("%d kills: %d answers, %d changes and %d photos were acknowledged, all are there", *kills, len(answers), len(changes), len(photos))
 }
 
 // later says whether an answer is the acknowledged one or one saved after it by

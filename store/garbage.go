@@ -97,7 +97,7 @@ func (r *Replica) draftsAndSettings(ctx context.Context) (func(Digest) bool, err
 		if err := rows.Scan(&name, &sealed); err != nil {
 			return nil, err
 		}
-		value, err := r.keys.Open("settings/value/"+name, sealed)
+		value, err := r.keys.Open(settingPlace(name), sealed)
 		if err != nil {
 			return nil, &DamagedError{r.dir, "setting " + name, err}
 		}

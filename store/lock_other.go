@@ -26,3 +26,5 @@ func lockFolder(dir string) (*folderLock, error) {
 func (l *folderLock) release() { l.f.Close() }
 
 func isNoSpace(error) bool { return false }
+
+func isReadOnly(error) bool { return false }

@@ -45,8 +45,10 @@ func (r *Replica) index(ctx context.Context) error {
 	return nil
 }
 
+// readEntries passes over rows that cannot be read: a folder opens all the same, and
+// doctor says what is wrong with it.
 func (r *Replica) readEntries(ctx context.Context, x *index, query string) error {
-	return r.eachEntity(ctx, query, func(e *Entity) error {
+	return r.eachReadable(ctx, query, func(e *Entity) error {
 		if entry, ok := entryOf(e); ok {
 			x.put(entry)
 		}

@@ -139,6 +139,31 @@ func (r *Replica) entities(ctx context.Context, query string, args ...any) (list
 
 // eachEntity visits the entities whose columns a query selects.
 func (r *Replica) eachEntity(ctx context.Context, query string, visit func(*Entity) error, args ...any) error {
+	return r.eachRow(ctx, query, func(id uuid.UUID, sealed []byte) error {
+		s, err := r.openState(id, sealed)
+		if err != nil {
+			return err
+		}
+		if e := s.entity(id); e != nil {
+			return visit(e)
+		}
+		return nil
+	}, args...)
+}
+
+// eachReadable is eachEntity without the rows that are damaged.
+func (r *Replica) eachReadable(ctx context.Context, query string, visit func(*Entity) error, args ...any) error {
+	return r.eachRow(ctx, query, func(id uuid.UUID, sealed []byte) error {
+		if s, err := r.openState(id, sealed); err == nil {
+			if e := s.entity(id); e != nil {
+				return visit(e)
+			}
+		}
+		return nil
+	}, args...)
+}
+
+func (r *Replica) eachRow(ctx context.Context, query string, visit func(id uuid.UUID, sealed []byte) error, args ...any) error {
 	rows, err := r.read.QueryContext(ctx, query, args...)
 	if err != nil {
 		return fmt.Errorf("read entities: %w", err)
@@ -149,14 +174,8 @@ func (r *Replica) eachEntity(ctx context.Context, query string, visit func(*Enti
 		if err := rows.Scan(&id, &sealed); err != nil {
 			return fmt.Errorf("read entities: %w", err)
 		}
-		s, err := r.openState(uuid.UUID(id), sealed)
-		if err != nil {
+		if err := visit(uuid.UUID(id), sealed); err != nil {
 			return err
-		}
-		if e := s.entity(uuid.UUID(id)); e != nil {
-			if err := visit(e); err != nil {
-				return err
-			}
 		}
 	}
 	return rows.Err()

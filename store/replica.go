@@ -27,6 +27,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"path/filepath"
 	"runtime"
@@ -135,7 +136,10 @@ func Create(ctx context.Context, o Options, id Identity) (*Replica, error) {
 			return err
 		}
 		const insert = `INSERT INTO identity (name, value) VALUES ('identity', $1), ('derived', $2)`
-		_, err := tx.ExecContext(ctx, insert, string(text), fmt.Sprint(derivedVersion))
+		if _, err := tx.ExecContext(ctx, insert, string(text), fmt.Sprint(derivedVersion)); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, upsertSetting, keySetting, r.keys.Seal(settingPlace(keySetting), nil))
 		return err
 	})
 	if err == nil {
@@ -242,6 +246,10 @@ func migrate(ctx context.Context, tx *sql.Tx, from int) error {
 func (r *Replica) start(ctx context.Context) error {
 	var version int
 	if err := r.write.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		switch said := diskError("open the database", err).(type) {
+		case *FullDiskError, *NotWritableError:
+			return said
+		}
 		return &DamagedError{r.dir, "the database cannot be read", err}
 	}
 	switch {
@@ -253,6 +261,9 @@ func (r *Replica) start(ctx context.Context) error {
 		if err := r.transact(ctx, func(tx *sql.Tx) error { return migrate(ctx, tx, version) }); err != nil {
 			return fmt.Errorf("bring the data folder from schema %d to %d: %w", version, len(migrations), err)
 		}
+	}
+	if err := r.checkKey(ctx); err != nil {
+		return err
 	}
 	if err := errors.Join(r.tidyBlobs(), r.tidyBackups()); err != nil {
 		return diskError("tidy the data folder", err)
@@ -345,6 +356,21 @@ func (e *FullDiskError) Unwrap() error { return e.Err }
 // Code is the key of the sentence.
 func (e *FullDiskError) Code() string { return "store.disk_full" }
 
+// A NotWritableError means the data folder cannot be written to: a card's write
+// protection, or somebody else's folder.
+type NotWritableError struct {
+	Doing string
+	Err   error
+}
+
+func (e *NotWritableError) Error() string {
+	return e.Doing + ": cannot be written to: " + e.Err.Error()
+}
+func (e *NotWritableError) Unwrap() error { return e.Err }
+
+// Code is the key of the sentence.
+func (e *NotWritableError) Code() string { return "store.not_writable" }
+
 // diskError tells a full disk from everything else.
 func diskError(doing string, err error) error {
 	var full *FullDiskError
@@ -352,8 +378,15 @@ func diskError(doing string, err error) error {
 		return err
 	}
 	var e *sqlite.Error
-	if errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_FULL || isNoSpace(err) || strings.Contains(err.Error(), "no space left on device") {
+	if errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_FULL || e.Code() == sqlite3.SQLITE_IOERR_SHMSIZE) || isNoSpace(err) || strings.Contains(err.Error(), "no space left on device") {
 		return &FullDiskError{doing, err}
+	}
+	var locked *NotWritableError
+	if errors.As(err, &locked) {
+		return err
+	}
+	if errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_READONLY || errors.Is(err, fs.ErrPermission) || isReadOnly(err) {
+		return &NotWritableError{doing, err}
 	}
 	if errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_NOTADB || e.Code()&0xff == sqlite3.SQLITE_CORRUPT) {
 		return &DamagedError{What: doing, Err: err}
@@ -371,16 +404,56 @@ func (r *Replica) Setting(ctx context.Context, name string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read setting %s: %w", name, err)
 	}
-	return r.keys.Open("settings/value/"+name, sealed)
+	return r.keys.Open(settingPlace(name), sealed)
 }
 
 // SetSetting writes a local setting. It is durable when SetSetting returns.
 func (r *Replica) SetSetting(ctx context.Context, name string, value []byte) error {
-	const upsert = `INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`
 	return r.transact(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, upsert, name, r.keys.Seal("settings/value/"+name, value))
+		_, err := tx.ExecContext(ctx, upsertSetting, name, r.keys.Seal(settingPlace(name), value))
 		return err
 	})
+}
+
+const upsertSetting = `INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`
+
+func settingPlace(name string) string { return "settings/value/" + name }
+
+// keySetting holds nothing: that it opens shows that the key is the folder's.
+const keySetting = "store.key"
+
+// A WrongKeyError means a folder was sealed under another key.
+type WrongKeyError struct{ Dir string }
+
+func (e *WrongKeyError) Error() string { return e.Dir + ": sealed under another key" }
+
+// Code is the key of the sentence.
+func (e *WrongKeyError) Code() string { return "store.wrong_key" }
+
+// checkKey looks whether anything opens. One setting that does not may have been
+// altered; all of them mean another key.
+func (r *Replica) checkKey(ctx context.Context) error {
+	rows, err := r.write.QueryContext(ctx, `SELECT name, value FROM settings`)
+	if err != nil {
+		return &DamagedError{r.dir, "the settings", err}
+	}
+	defer rows.Close()
+	some := false
+	for rows.Next() {
+		var name string
+		var sealed []byte
+		if err := rows.Scan(&name, &sealed); err != nil {
+			return err
+		}
+		if _, err := r.keys.Open(settingPlace(name), sealed); err == nil {
+			return nil
+		}
+		some = true
+	}
+	if some {
+		return &WrongKeyError{r.dir}
+	}
+	return rows.Err()
 }
 
 // An InUseError means another process has the folder open.
