@@ -239,3 +239,26 @@ func (x *index) best(s Search, found *hits) []Found {
 	}
 	return out
 }
+
+// Label is a household's name and division as the look-up has them, without
+// unsealing anything; false for a household that is not here.
+func (r *Replica) Label(household uuid.UUID) (label, division string, ok bool) {
+	x := r.find
+	x.mu.RLock()
+	if x.at == nil { // the maps are made under the writer's lock
+		x.mu.RUnlock()
+		x.mu.Lock()
+		x.find()
+		x.mu.Unlock()
+		x.mu.RLock()
+	}
+	defer x.mu.RUnlock()
+	if x.at == nil { // read anew in between
+		return "", "", false
+	}
+	home, known := x.at.home[household]
+	if !known || x.homes.own[home] < 0 {
+		return "", "", false
+	}
+	return x.people.label(x.homes.own[home]), x.homes.divisionOf(home), true
+}
