@@ -28,3 +28,5 @@ func (l *folderLock) release() { l.f.Close() }
 func isNoSpace(error) bool { return false }
 
 func isReadOnly(error) bool { return false }
+
+func diskFree(string) int64 { return -1 }

@@ -42,3 +42,12 @@ func isNoSpace(err error) bool {
 }
 
 func isReadOnly(err error) bool { return errors.Is(err, syscall.EROFS) }
+
+// diskFree is what is left to this account on a folder's disk, -1 if it cannot be told.
+func diskFree(dir string) int64 {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(dir, &s); err != nil {
+		return -1
+	}
+	return int64(s.Bavail) * int64(s.Bsize)
+}

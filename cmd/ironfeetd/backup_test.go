@@ -1,0 +1,85 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"ironfeet/store/vault"
+	"ironfeet/store/world"
+)
+
+func TestACountyIsBackedUpAndRestored(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	must := func(args ...string) string {
+		t.Helper()
+		status, out, errs := command(args...)
+		require.Equal(t, 0, status, "%v: %s", args, errs)
+		return out
+	}
+	must("init", "--data", at("county"), "--name", "云栖县（虚构）", "--division", "459921")
+	status, _, errs := command("backup", "--data", at("county"), "--out", at("county.backup"))
+	require.Equal(t, 1, status, "nobody else could open it")
+	require.Contains(t, errs, "recovery-key")
+	require.NoFileExists(t, at("county.backup"))
+
+	must("recovery-key", "--data", at("county"), "--out", at("recovery.key"))
+	key, err := os.ReadFile(at("recovery.key"))
+	require.NoError(t, err)
+	require.Contains(t, string(key), "AGE-SECRET-KEY-1")
+	status, _, errs = command("recovery-key", "--data", at("county"), "--out", at("recovery.key"))
+	require.Equal(t, 1, status, errs)
+	require.Contains(t, must("backup", "--data", at("county"), "--out", at("county.backup")), "SHA-256")
+
+	require.Contains(t, must("restore", "--key", at("recovery.key"), "--data", at("second"), at("county.backup")), "takes the place of")
+	require.Contains(t, must("doctor", "--data", at("second")), "sound")
+	require.Contains(t, must("status", "--data", at("second")), "云栖县")
+	one, err := os.ReadFile(at("county/county.pub"))
+	require.NoError(t, err)
+	two, err := os.ReadFile(at("second/county.pub"))
+	require.NoError(t, err)
+	require.Equal(t, one, two, "the root is the same")
+	must("form", "publish", "--data", at("second"), "../../assets/yunqi/forms/入户核查.md")
+
+	for name, args := range map[string][]string{
+		"over a folder that is there": {"restore", "--key", at("recovery.key"), "--data", at("second"), at("county.backup")},
+		"with no key at all":          {"restore", "--key", at("county.backup"), "--data", at("third"), at("county.backup")},
+		"of no backup":                {"restore", "--key", at("recovery.key"), "--data", at("third"), at("recovery.key")},
+		"of nothing":                  {"restore", "--key", at("recovery.key"), "--data", at("third"), at("nothing")},
+	} {
+		status, out, errs := command(args...)
+		require.Equal(t, 1, status, name)
+		require.Empty(t, out, name)
+		require.Contains(t, errs, "hint:", name)
+		require.NoDirExists(t, at("third"), name)
+	}
+
+	var doc struct {
+		Sound    bool `json:"sound"`
+		Findings []any
+	}
+	require.NoError(t, json.Unmarshal([]byte(must("doctor", "--json", "--data", at("second"))), &doc))
+	require.True(t, doc.Sound)
+	var state struct {
+		Space struct {
+			Database int64 `json:"database"`
+		} `json:"space"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(must("status", "--json", "--data", at("second"))), &state))
+	require.Positive(t, state.Space.Database)
+
+	// A forgotten PIN, answered with the key from the safe.
+	v, err := vault.Open(world.Real(), at("second"))
+	require.NoError(t, err)
+	request, err := v.AskRecovery()
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(at("request.txt"), request, 0o600))
+	for _, args := range [][]string{{"--key", at("recovery.key")}, {"--data", at("second")}} {
+		answer := must(append([]string{"recover", at("request.txt")}, args...)...)
+		require.Contains(t, answer, "RECOVERY ANSWER")
+	}
+}
