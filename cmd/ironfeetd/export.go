@@ -147,13 +147,15 @@ func (c *ExportCmd) template(ctx context.Context, o *Output, of *office.Office, 
 // A SignError means somebody must say who he is, and has not.
 type SignError struct {
 	Name string
-	Why  string // by, approved, unknown
+	Why  string // by, approved, decide, unknown
 }
 
 func (e *SignError) Error() string {
 	switch e.Why {
 	case "by":
 		return "an export with personal data needs --by: who asks for it"
+	case "decide":
+		return "a decision needs --by: the person who decides"
 	case "approved":
 		return "an export with personal data needs --approved-by: another person who agrees"
 	}

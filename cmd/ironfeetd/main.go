@@ -31,20 +31,24 @@ var errFaulty = errors.New("the input is at fault")
 type commands struct {
 	Lang string `help:"Language of messages: zh or en." default:"${lang}" enum:"zh,en" env:"IRONFEET_LANG"`
 
-	Demo      DemoCmd      `cmd:"" help:"Run the main job from end to end on the fictitious Yunqi County."`
-	Init      InitCmd      `cmd:"" help:"Set up a county's data folder and its root key."`
-	Serve     ServeCmd     `cmd:"" help:"Serve a county's data folder to its tablets and townships."`
-	User      UserCmd      `cmd:"" help:"Who signs in at the web console."`
-	Person    PersonCmd    `cmd:"" help:"The people who work with the county's data."`
-	Node      NodeCmd      `cmd:"" help:"Tablets and township computers."`
-	Form      FormCmd      `cmd:"" help:"Check, fill and publish survey forms (XLSForm)."`
-	Standards StandardsCmd `cmd:"" help:"Check, try and publish the county's assistance standards."`
-	Compare   CompareCmd   `cmd:"" help:"Compare a department's list with the registry (大数据比对)."`
-	Bundle    BundleCmd    `cmd:"" help:"Look into, verify and import change bundles and carrier files."`
-	Export    ExportCmd    `cmd:"" help:"Export verified records."`
-	Verify    VerifyCmd    `cmd:"" help:"Verify an evidence package with nothing but the file and the county's public key."`
-	Status    StatusCmd    `cmd:"" help:"Say what a data folder holds and what is waiting."`
-	Doctor    DoctorCmd    `cmd:"" help:"Check every invariant of a data folder; rebuild its state on request."`
+	Demo          DemoCmd          `cmd:"" help:"Run the main job from end to end on the fictitious Yunqi County."`
+	Init          InitCmd          `cmd:"" help:"Set up a county's data folder and its root key."`
+	Serve         ServeCmd         `cmd:"" help:"Serve a county's data folder to its tablets and townships."`
+	User          UserCmd          `cmd:"" help:"Who signs in at the web console."`
+	Person        PersonCmd        `cmd:"" help:"The people who work with the county's data."`
+	Node          NodeCmd          `cmd:"" help:"Tablets and township computers."`
+	Form          FormCmd          `cmd:"" help:"Check, fill and publish survey forms (XLSForm)."`
+	Standards     StandardsCmd     `cmd:"" help:"Check, try and publish the county's assistance standards."`
+	Compare       CompareCmd       `cmd:"" help:"Compare a department's list with the registry (大数据比对)."`
+	Alert         AlertCmd         `cmd:"" help:"What the county is told to look at: confirm, make tasks, close, feed back."`
+	Determination DeterminationCmd `cmd:"" help:"Who receives what: suggestions, decisions by a named person, how they stand."`
+	Need          NeedCmd          `cmd:"" help:"What families need: refer to departments, take answers in (因需推送)."`
+	Household     HouseholdCmd     `cmd:"" help:"One household's assistance chain."`
+	Bundle        BundleCmd        `cmd:"" help:"Look into, verify and import change bundles and carrier files."`
+	Export        ExportCmd        `cmd:"" help:"Export verified records."`
+	Verify        VerifyCmd        `cmd:"" help:"Verify an evidence package with nothing but the file and the county's public key."`
+	Status        StatusCmd        `cmd:"" help:"Say what a data folder holds and what is waiting."`
+	Doctor        DoctorCmd        `cmd:"" help:"Check every invariant of a data folder; rebuild its state on request."`
 
 	Backup      BackupCmd      `cmd:"" help:"Write everything that a data folder holds into one encrypted file."`
 	Restore     RestoreCmd     `cmd:"" help:"Make a data folder of a backup, as a new node."`

@@ -17,6 +17,8 @@ type StandardsCmd struct {
 	Check   StandardsCheckCmd   `cmd:"" help:"List everything that is wrong with a standards workbook."`
 	Decide  StandardsDecideCmd  `cmd:"" help:"Show what the standards say of one household, with every comparison."`
 	Publish StandardsPublishCmd `cmd:"" help:"Publish a standards workbook."`
+	List    StandardsListCmd    `cmd:"" help:"List the published versions and the days they hold."`
+	WhatIf  StandardsWhatIfCmd  `cmd:"" name:"whatif" help:"Show who would change under a draft before it is published."`
 }
 
 const maxWorkbook = 16 << 20

@@ -34,6 +34,7 @@ const (
 const (
 	FromMembers        = "members"
 	FromDeterminations = "determinations"
+	FromOffers         = "offers"   // what persons have by the newest determination: its end, its follow-up
 	FromRegistry       = "registry" // what the program finds by itself: package clocks
 )
 
@@ -168,6 +169,9 @@ var Registry = []string{"aid", "age", "birth", "sex", "area", "counted", "dis_ki
 // determinationFields may be named by kinds over determinations.
 var determinationFields = []string{"category", "valid_until", "review_by", "grace_until", "decided_on"}
 
+// offerFields may be named by kinds over what persons have.
+var offerFields = []string{"offer", "label", "level", "until", "category"}
+
 var sheets = map[string][]string{
 	"settings": {"name", "value", "note"},
 	"headings": {"means", "headings", "note"},
@@ -273,7 +277,7 @@ func (r *reader) source(l line) {
 	switch {
 	case !expr.IsName(name):
 		l.wrong("source", "kinds.bad_name", name, "", "this is no name", "a letter first, then letters, digits and _")
-	case r.k.Source(name) != nil, name == FromMembers, name == FromDeterminations, name == FromRegistry:
+	case r.k.Source(name) != nil, name == FromMembers, name == FromDeterminations, name == FromOffers, name == FromRegistry:
 		l.wrong("source", "kinds.twice", name, "", "this source is there already", "every source stands once")
 	default:
 		r.k.Sources = append(r.k.Sources, &Source{Name: name, Title: l.text("title"), Department: l.text("department"),
@@ -345,6 +349,10 @@ func (r *reader) kind(l line) {
 	case FromMembers:
 	case FromDeterminations:
 		for _, n := range determinationFields {
+			names[n] = true
+		}
+	case FromOffers:
+		for _, n := range offerFields {
 			names[n] = true
 		}
 	case FromRegistry:

@@ -157,7 +157,9 @@ func Versions(ctx context.Context, r *store.Replica) ([]Version, error) {
 	for _, e := range list {
 		out = append(out, Version{e.Text("version"), e.Text("valid_from"), e.Text("valid_to"), e.Text("name"), e.Fields["workbook"].Bytes()})
 	}
-	slices.SortFunc(out, func(a, b Version) int { return cmp.Or(cmp.Compare(a.ValidFrom, b.ValidFrom), cmp.Compare(a.Version, b.Version)) })
+	slices.SortFunc(out, func(a, b Version) int {
+		return cmp.Or(cmp.Compare(a.ValidFrom, b.ValidFrom), cmp.Compare(a.Version, b.Version))
+	})
 	return out, nil
 }
 
