@@ -141,6 +141,7 @@ func (s *story) determine(ctx context.Context) error {
 	}
 	perLabel := map[string]int{}
 	var shown bool
+	var told uuid.UUID
 	for _, v := range pending {
 		rules, err := determination.Rules(ctx, of.Replica, v)
 		if err != nil {
@@ -155,7 +156,7 @@ func (s *story) determine(ctx context.Context) error {
 		}
 		perLabel[d.Label]++
 		if !shown && d.Category == "rigid" {
-			shown = true
+			shown, told = true, v.Content.Household
 			s.showTrace(d)
 		}
 	}
@@ -165,6 +166,9 @@ func (s *story) determine(ctx context.Context) error {
 	}
 	s.tell("%d households decided by %s, each with its whole trace: %s", len(pending), s.clerk.name, strings.Join(labels, ", "))
 	if err := check(len(perLabel) >= 4 && shown, "only %v", labels); err != nil {
+		return err
+	}
+	if err := s.followUp(ctx, of, told); err != nil {
 		return err
 	}
 	return s.prove(ctx, of)
