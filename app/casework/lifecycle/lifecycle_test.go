@@ -9,6 +9,7 @@ import (
 
 	"ironfeet/app/casework/alerts"
 	"ironfeet/app/casework/lifecycle"
+	"ironfeet/app/casework/needs"
 	"ironfeet/app/casework/notice"
 	"ironfeet/app/casework/review"
 	"ironfeet/app/casework/tasks"
@@ -26,6 +27,7 @@ func TestDrawingsAreTheTables(t *testing.T) {
 		{"../review/states.go", review.LifeCycle},
 		{"../notice/notice.go", notice.LifeCycle},
 		{"../alerts/alerts.go", alerts.LifeCycle},
+		{"../needs/needs.go", needs.LifeCycle},
 	} {
 		t.Run(test.table.Name, func(t *testing.T) {
 			source, err := os.ReadFile(test.file)
