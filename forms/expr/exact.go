@@ -31,10 +31,12 @@ type more struct {
 	missing []string
 	large   *big.Rat
 
-	// A value that a row lacks is named only when somebody asks what is missing.
-	name string
-	row  map[string]any
-	said func(row map[string]any) string
+	// What is missing is put together only when somebody asks: a value that a row
+	// lacks, and all that both sides of an operation lack.
+	parts []ExactValue
+	name  string
+	row   map[string]any
+	said  func(row map[string]any) string
 }
 
 func (v ExactValue) items() []item {
@@ -55,6 +57,9 @@ func (v ExactValue) missing() []string {
 			}
 		}
 		return []string{v.more.name}
+	}
+	if v.more.parts != nil {
+		return names(v.more.parts...)
 	}
 	return v.more.missing
 }
@@ -105,6 +110,21 @@ func ExactText(s string) ExactValue {
 
 // ExactNumber is a number.
 func ExactNumber(r *big.Rat) ExactValue { return exactly(ofRat(r)) }
+
+// lacking is missing what its parts lack.
+func lacking(parts ...ExactValue) ExactValue { return ExactValue{more: &more{parts: parts}} }
+
+// Plain is the value as the map of a row holds it: a bool, a small whole number or a
+// text take no room of their own there.
+func (v ExactValue) Plain() any {
+	switch {
+	case v.kind == exactTruth:
+		return v.truth
+	case v.kind == exactNumber && v.more == nil && v.d == 1:
+		return v.n
+	}
+	return v
+}
 
 func exactly(n number) ExactValue {
 	if n.large != nil {
@@ -503,7 +523,7 @@ func (x *ExactEnv) binary(b *Binary) (ExactValue, error) {
 		case lk && rk:
 			return ExactTruth(!absorbing), nil
 		}
-		return ExactMissing(names(l, r)...), nil
+		return lacking(l, r), nil
 	}
 	r, err := x.eval(b.R)
 	if err != nil {
@@ -520,7 +540,7 @@ func (x *ExactEnv) binary(b *Binary) (ExactValue, error) {
 		return ExactValue{}, &EvalError{Why: "argument", Name: "|", Text: "cannot be used here"}
 	}
 	if l.IsMissing() || r.IsMissing() {
-		return ExactMissing(names(l, r)...), nil
+		return lacking(l, r), nil
 	}
 	a, ok1 := l.number()
 	c, ok2 := r.number()
@@ -608,7 +628,7 @@ func compareSets(l ExactValue, op string, r ExactValue) (ExactValue, error) {
 
 func compareOne(l ExactValue, op string, r ExactValue) (ExactValue, error) {
 	if l.kind == exactMissing || r.kind == exactMissing {
-		return ExactMissing(names(l, r)...), nil
+		return lacking(l, r), nil
 	}
 	var c int
 	a, ok1 := l.number()

@@ -47,7 +47,7 @@ func (rs *RuleSet) decide(household map[string]any, on time.Time, traced bool) D
 	on = time.Date(on.Year(), on.Month(), on.Day(), 0, 0, 0, 0, time.UTC)
 	d := Decision{Version: rs.Version, Basis: rs.Basis, On: on.Format(time.DateOnly), Advice: advice}
 	area, _ := household["area"].(string)
-	r := &run{rs: rs, root: clone(household), area: area, on: on, facts: map[string]expr.ExactValue{}, decision: &d, traced: traced}
+	r := &run{rs: rs, root: clone(household, rs.room), area: area, on: on, facts: map[string]expr.ExactValue{}, decision: &d, traced: traced}
 	r.env = expr.ExactEnv{Value: r.named, Root: r.root, Lists: rs.lists, Today: on, Said: called, Compared: r.compared}
 	r.persons()
 	r.workOut()
@@ -85,17 +85,16 @@ func (r *run) persons() {
 // memberList is the list whose rows are people.
 const memberList = "members"
 
-// clone copies what rows are written into.
-func clone(m map[string]any) map[string]any {
-	out := maps.Clone(m)
-	if out == nil {
-		out = map[string]any{}
-	}
+// clone copies what rows are written into, with room for what they are given.
+func clone(m map[string]any, room map[string]int) map[string]any {
+	out := make(map[string]any, len(m))
+	maps.Copy(out, m)
 	for name, v := range out {
 		if rows := rowsOf(v); rows != nil {
 			list := make([]map[string]any, len(rows))
 			for i, row := range rows {
-				list[i] = clone(row)
+				list[i] = make(map[string]any, len(row)+room[name])
+				maps.Copy(list[i], row)
 			}
 			out[name] = list
 		}
@@ -206,7 +205,7 @@ func (r *run) workOut() {
 			if rule.list == memberList {
 				r.rule, r.person = rule.label, i+1
 			}
-			row[rule.name] = r.value(rule.formula, row)
+			row[rule.name] = r.value(rule.formula, row).Plain()
 		}
 	}
 	r.rule, r.person = "", 0
@@ -214,6 +213,11 @@ func (r *run) workOut() {
 		r.rule = f.label
 		v := r.value(f.formula, nil)
 		r.rule = ""
+		if v.IsMissing() {
+			// Once and for all: facts name facts, and what they lack would be put
+			// together anew for each that asks.
+			v = expr.ExactMissing(v.Missing()...)
+		}
 		r.facts[f.name] = v
 		r.decision.Facts = append(r.decision.Facts, Fact{f.name, f.label, v.String(), f.unit})
 	}

@@ -49,7 +49,7 @@ func Read(name string, data []byte) (*RuleSet, xlsform.Report) {
 	}
 	r := &reader{
 		rs: &RuleSet{lists: map[string]bool{"members": true, "incomes": true, "expenses": true}, near: new(big.Rat),
-			parameters: map[string]parameter{}, texts: map[*expr.Binary]string{}, words: map[*expr.Binary]string{}, watched: map[*expr.Binary]bool{}},
+			room: map[string]int{}, parameters: map[string]parameter{}, texts: map[*expr.Binary]string{}, words: map[*expr.Binary]string{}, watched: map[*expr.Binary]bool{}},
 		report: report, names: map[string]bool{"category": true}, units: map[string]string{}, labels: map[string]string{},
 	}
 	for _, sheet := range mustHave {
@@ -283,6 +283,7 @@ func (r *reader) row(l line) {
 	// Facts are worked out after the rows: a row may use parameters only.
 	if _, ok := l.name("name", nil); ok {
 		r.rs.rows = append(r.rs.rows, r.rule(l, "name", "formula"))
+		r.rs.room[l.text("list")]++
 	}
 }
 

@@ -62,6 +62,7 @@ type RuleSet struct {
 	parameters map[string]parameter
 	order      []string // parameters in the order of the sheet
 	rows       []rule
+	room       map[string]int // rules a row of each list is given
 	facts      []rule
 	required   []rule
 	categories []category
