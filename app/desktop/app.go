@@ -32,7 +32,8 @@ type Options struct {
 	Lang     string // zh or en
 	TextSize float32
 	Mode     look.Mode
-	Demo     bool // practice: the PIN is shown, photos can be painted
+	Demo     bool   // practice: the PIN is shown, photos can be painted
+	Describe string // file to describe the screen in, for whoever drives the program from outside
 }
 
 // App is the app with its one window. It belongs to the main goroutine.
@@ -47,8 +48,9 @@ type App struct {
 	thumbs   map[store.Digest]fyne.Resource
 	keys     map[fyne.KeyName]func() // of the screen that is shown
 
-	again    func() // draws the screen that is shown once more: the window turned, the text grew
-	class    width  // for which it was drawn
+	again    func()    // draws the screen that is shown once more: the window turned, the text grew
+	class    width     // for which it was drawn
+	laid     fyne.Size // of the window, as of the last layout
 	dropped  func(fyne.Position, []fyne.URI)
 	leave    func() // of the screen that is shown, when another one comes
 	busy     func() bool
@@ -126,6 +128,9 @@ func (a *App) Run() {
 			}
 		}
 	}()
+	if a.options.Describe != "" {
+		go a.describing(a.options.Describe, ended)
+	}
 	a.win.ShowAndRun()
 }
 

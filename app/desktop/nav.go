@@ -23,7 +23,12 @@ const (
 	wide                // a tablet on its side, a desktop
 )
 
+// size is the window's, as of the last layout: the canvas may not know it yet, and
+// two opinions would draw the screen anew without end.
 func (a *App) size() fyne.Size {
+	if a.laid.Width > 1 {
+		return a.laid
+	}
 	if s := a.win.Canvas().Size(); s.Width > 1 {
 		return s
 	}
@@ -60,7 +65,11 @@ func (w *watch) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 		o.Move(fyne.Position{})
 	}
 	a := w.app
-	if size.Width < 2 || a.widthOf(size.Width) == a.class {
+	if size.Width < 2 {
+		return
+	}
+	a.laid = size
+	if a.widthOf(size.Width) == a.class {
 		return
 	}
 	a.class = a.widthOf(size.Width)

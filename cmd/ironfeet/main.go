@@ -33,6 +33,7 @@ func main() {
 	flag.StringVar(&o.Lang, "lang", "", "language of the screens: zh or en")
 	light := flag.String("light", "", "light, daylight or dark")
 	size := flag.Float64("text-size", 0, "size of ordinary text, 18 to 28")
+	flag.StringVar(&o.Describe, "describe", "", "file to describe the screen in, for tests that drive the program from outside")
 	asked := flag.Bool("version", false, "print the version and end")
 	flag.Parse()
 	o.Mode, o.TextSize = look.Mode(*light), float32(*size)
