@@ -50,6 +50,7 @@ type Server struct {
 	enrol   sync.Mutex // one enrolment at a time
 	uploads http.Handler
 
+	intake    intake
 	metrics   *metrics
 	stopping  atomic.Bool
 	nodes     limiters
@@ -233,22 +234,19 @@ func (s *Server) push(w http.ResponseWriter, r *http.Request, c *caller) {
 	}
 	// What was begun is finished, also if the caller has gone meanwhile.
 	ctx := context.WithoutCancel(r.Context())
-	outcomes, err := s.o.Merger.Take(ctx, in.Bundles...)
+	outcomes, err := s.intake.take(ctx, s.o.Merger, in.Bundles)
 	if err != nil {
 		s.broken(w, err)
 		return
 	}
 	var out exchange.Pushed
 	nodes := map[uuid.UUID]bool{}
-	for i, o := range outcomes {
+	for _, o := range outcomes {
 		s.metrics.bundles.WithLabelValues(string(o.Status)).Inc()
 		if o.Status == merge.StatusNew {
 			s.metrics.changes.Add(float64(o.Changes))
 		}
 		nodes[o.Node] = true
-		if i >= len(in.Bundles) { // earlier ones that could be applied now
-			continue
-		}
 		said := exchange.Outcome{Status: string(o.Status)}
 		var coded interface{ Code() string }
 		if errors.As(o.Reason, &coded) {

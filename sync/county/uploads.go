@@ -224,10 +224,12 @@ func (p *pieces) FinishUpload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if store.DigestOf(whole) != p.digest {
+	var wrong *store.WrongBlobError
+	err = p.replica.PutNamedBlob(ctx, store.BlobRef{Digest: p.digest, Size: p.size}, bytes.NewReader(whole))
+	if errors.As(err, &wrong) {
 		return errors.Join(errDigest, p.clear())
 	}
-	if _, err := p.replica.PutBlob(ctx, bytes.NewReader(whole), exchange.MaxPhoto); err != nil {
+	if err != nil {
 		return err
 	}
 	p.counted(len(whole))

@@ -1,11 +1,13 @@
-// Package relay is a bad link: a TCP relay on loopback that cuts the line where it
-// is told to. The demonstration and the tests send a tablet's traffic through it.
+// Package relay is a bad link: a TCP relay on loopback that is slow, answers late, and
+// resets the line where it is told to. The demonstration and the tests send a tablet's
+// traffic through it.
 package relay
 
 import (
 	"io"
 	"net"
 	"sync"
+	"time"
 )
 
 // A Relay passes connections on to a server.
@@ -13,10 +15,13 @@ type Relay struct {
 	listener net.Listener
 	target   string
 
-	mu    sync.Mutex
-	left  []int64 // bytes towards the server until each coming cut
-	cuts  int
-	conns map[net.Conn]net.Conn
+	mu       sync.Mutex
+	left     []int64 // bytes towards the server until each coming cut
+	cuts     int
+	up, down int64 // bytes that went through
+	rate     int   // bytes a second in each direction; 0: as fast as it goes
+	delay    time.Duration
+	conns    map[net.Conn]net.Conn
 }
 
 // New listens on a free port of loopback for a server at target (host:port).
@@ -39,6 +44,21 @@ func (r *Relay) CutAfter(bytes int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.left = append(r.left, bytes)
+}
+
+// Slow lets so many bytes a second pass in each direction, and each piece so much
+// later. Connections made before keep their speed.
+func (r *Relay) Slow(bytesPerSecond int, delay time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rate, r.delay = bytesPerSecond, delay
+}
+
+// Bytes are those that went through to the server and back.
+func (r *Relay) Bytes() (up, down int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.up, r.down
 }
 
 // Cuts is how often the line was cut.
@@ -70,13 +90,14 @@ func (r *Relay) accept() {
 		}
 		r.mu.Lock()
 		r.conns[near] = far
+		rate, delay := r.rate, r.delay
 		r.mu.Unlock()
 		go func() {
-			_, _ = io.Copy(near, far)
+			_, _ = io.Copy(paced(&backwards{r, near}, rate, delay), far)
 			r.drop(near)
 		}()
 		go func() {
-			_, _ = io.Copy(&counted{r, far}, near)
+			_, _ = io.Copy(paced(&counted{r, far}, rate, delay), near)
 			r.drop(near)
 		}()
 	}
@@ -94,9 +115,65 @@ func (r *Relay) drop(near net.Conn) {
 // cut ends every connection; the caller holds the lock.
 func (r *Relay) cut() {
 	for near, far := range r.conns {
-		_, _ = near.Close(), far.Close()
+		for _, c := range []net.Conn{near, far} {
+			if tcp, ok := c.(*net.TCPConn); ok {
+				_ = tcp.SetLinger(0) // a reset, as a mast does it, and no goodbye
+			}
+			_ = c.Close()
+		}
 		delete(r.conns, near)
 	}
+}
+
+// backwards counts what comes back.
+type backwards struct {
+	relay *Relay
+	near  net.Conn
+}
+
+func (b *backwards) Write(p []byte) (int, error) {
+	n, err := b.near.Write(p)
+	b.relay.mu.Lock()
+	defer b.relay.mu.Unlock()
+	b.relay.down += int64(n)
+	return n, err
+}
+
+// paced passes on in small pieces, each at its time.
+func paced(to io.Writer, rate int, delay time.Duration) io.Writer {
+	if rate == 0 && delay == 0 {
+		return to
+	}
+	return &pacer{to: to, rate: rate, delay: delay, free: time.Now()}
+}
+
+type pacer struct {
+	to    io.Writer
+	rate  int
+	delay time.Duration
+	free  time.Time // when the line has passed on what it was given
+}
+
+const pacedPiece = 2 << 10
+
+func (p *pacer) Write(b []byte) (written int, err error) {
+	if now := time.Now(); p.free.Before(now) {
+		p.free = now.Add(p.delay) // the first byte after a pause takes the whole way
+	}
+	for len(b) > 0 {
+		piece := b[:min(len(b), pacedPiece)]
+		if p.rate > 0 {
+			p.free = p.free.Add(time.Duration(len(piece)) * time.Second / time.Duration(p.rate))
+		}
+		time.Sleep(time.Until(p.free))
+		n, err := p.to.Write(piece)
+		written += n
+		if err != nil {
+			return written, err
+		}
+		b = b[n:]
+	}
+	return written, nil
 }
 
 // counted writes to the server until the next cut is due.
@@ -125,6 +202,9 @@ func (c *counted) Write(p []byte) (int, error) {
 	}
 	r.mu.Unlock()
 	n, err := c.far.Write(p[:allowed])
+	r.mu.Lock()
+	r.up += int64(n)
+	r.mu.Unlock()
 	if err == nil && allowed < len(p) {
 		err = io.ErrShortWrite
 	}
