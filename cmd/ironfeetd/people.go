@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"ironfeet/store"
+	"ironfeet/store/world"
 	"ironfeet/sync/county"
 	"ironfeet/sync/exchange"
 	"ironfeet/sync/trust"
@@ -116,6 +117,7 @@ type NodeInviteCmd struct {
 	Person []string      `required:"" help:"Names of the people who will work at it."`
 	Server string        `required:"" help:"Where it will reach the county, such as https://county.example:8642." placeholder:"URL"`
 	Valid  time.Duration `default:"72h" help:"How long the invitation can be used."`
+	QR     string        `name:"qr" type:"path" help:"Write the code as a QR picture (PNG); - draws it on the terminal." placeholder:"FILE"`
 }
 
 func (c *NodeInviteCmd) Run(o *Output) error {
@@ -138,8 +140,28 @@ func (c *NodeInviteCmd) Run(o *Output) error {
 		return err
 	}
 	fmt.Fprintln(o.Out, inv.Code())
+	if err := c.draw(o, inv); err != nil {
+		return err
+	}
 	fmt.Fprintf(o.Err, "shown once and kept nowhere; can be used until %s\n", of.World.Now().Add(c.Valid).Format("2006-01-02 15:04"))
 	return nil
+}
+
+// draw shows the code as a picture where that is asked for.
+func (c *NodeInviteCmd) draw(o *Output, inv trust.Invitation) error {
+	switch c.QR {
+	case "":
+		return nil
+	case "-":
+		blocks, err := inv.Blocks()
+		fmt.Fprint(o.Err, blocks)
+		return err
+	}
+	picture, err := inv.QR()
+	if err != nil {
+		return err
+	}
+	return world.WriteFile(world.OS{}, c.QR, picture)
 }
 
 // NodeListCmd lists machines.
