@@ -2,6 +2,7 @@ package simulate
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -97,7 +98,9 @@ func (r *run) arrives(l letter, bytesOf int) *httptest.ResponseRecorder {
 	if bytesOf < len(l.body) {
 		rd = io.MultiReader(rd, cut{})
 	}
-	req := httptest.NewRequest(l.method, "http://localhost"+l.path, rd)
+	ctx, gone := context.WithCancel(r.ctx) // as net/http does when the answer is out
+	defer gone()
+	req := httptest.NewRequestWithContext(ctx, l.method, "http://localhost"+l.path, rd)
 	req.ContentLength = int64(len(l.body))
 	req.Header = l.header.Clone()
 	out := httptest.NewRecorder()
