@@ -20,6 +20,7 @@ import (
 	"ironfeet/store/world"
 	"ironfeet/sync/exchange"
 	"ironfeet/sync/relay"
+	"ironfeet/sync/trust"
 )
 
 // "Nothing new" is one request and no more than 400 bytes both ways.
@@ -205,4 +206,48 @@ func TestStrangersHoldUpNobody(t *testing.T) { // invariant 10
 		}
 	}
 	require.Positive(t, busy)
+}
+
+// A machine's next key is certified; what the old one signs behind the new one's first
+// bundle is set aside, and the machine itself goes on as before.
+func TestAMachineTakesANewKey(t *testing.T) { // invariants 1 and 3
+	c := setUp(t, "tablet-a")
+	of := c.Nodes["tablet-a"].Office
+	old := of.NodeKey
+	list, err := of.Replica.Entities(ctx, store.Query{Kind: store.Task, Limit: 1})
+	require.NoError(t, err)
+	write := func(note string) {
+		_, err := of.Replica.Write(ctx, c.Nodes["tablet-a"].People[0].ID, store.Edit{
+			Kind: store.Task, Entity: list[0].ID, Division: list[0].Division, Fields: map[string]store.Value{"note": store.Text(note)},
+		})
+		require.NoError(t, err)
+	}
+	note := func() string {
+		e, err := c.Office.Replica.Entity(ctx, list[0].ID)
+		require.NoError(t, err)
+		return e.Text("note")
+	}
+	write("with the old key")
+	require.NoError(t, of.Renew(ctx))
+	require.NotEqual(t, old, of.NodeKey)
+	_, err = of.Client().Sync(ctx, nil)
+	require.NoError(t, err)
+	write("with the new key")
+	rep, err := of.Client().Sync(ctx, nil)
+	require.NoError(t, err)
+	require.Zero(t, rep.Refused)
+	require.Equal(t, "with the new key", note())
+
+	// Who has a copy of the old key.
+	write("by a thief")
+	_, err = of.Merger.Seal(ctx, old)
+	require.NoError(t, err)
+	rep, err = of.Client().Sync(ctx, nil)
+	require.NoError(t, err)
+	require.Equal(t, 1, rep.Refused)
+	require.Equal(t, "with the new key", note())
+	held, err := c.Office.Replica.HeldBundles(ctx)
+	require.NoError(t, err)
+	require.Len(t, held, 1)
+	require.Equal(t, string(trust.OldKey), held[0].Reason)
 }

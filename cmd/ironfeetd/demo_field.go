@@ -157,6 +157,10 @@ func (s *story) bringHome(ctx context.Context) error {
 	if err := check(again.BundlesUp == 0 && again.PhotosUp == 0, "something was sent twice"); err != nil {
 		return err
 	}
+	if err := a.Office.Renew(ctx); err != nil {
+		return err
+	}
+	s.tell("tablet A takes its next key; the county's root certifies it")
 
 	if err := os.MkdirAll(s.path("stick"), 0o700); err != nil {
 		return err

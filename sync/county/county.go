@@ -75,6 +75,7 @@ func New(o Options) (*Server, error) {
 	s.mux.HandleFunc("POST /v1/enrol", s.enrolNode)
 	s.mux.HandleFunc("POST /v1/push", s.signed(exchange.MaxPush, s.push))
 	s.mux.HandleFunc("POST /v1/pull", s.signed(exchange.MaxSmall, s.pull))
+	s.mux.HandleFunc("POST /v1/renew", s.signed(exchange.MaxSmall, s.renew))
 	s.mux.HandleFunc("POST /v1/photos", s.signed(exchange.MaxPush, s.photos))
 	s.mux.HandleFunc("GET /v1/photos/{digest}", s.signed(0, s.photo))
 	s.mux.HandleFunc("/v1/uploads/", s.judged(exchange.MaxPiece, true, s.upload))

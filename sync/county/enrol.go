@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"ironfeet/store"
+	"ironfeet/sync/cose"
 	"ironfeet/sync/exchange"
 	"ironfeet/sync/trust"
 )
@@ -230,4 +231,52 @@ func certified(roll *trust.Roll, c trust.Certificate) (trust.Certificate, bool) 
 		}
 	}
 	return trust.Certificate{}, false
+}
+
+// renew certifies a node's next key; the one it asks with ends when the next is used.
+func (s *Server) renew(w http.ResponseWriter, r *http.Request, c *caller) {
+	var q exchange.Renew
+	if exchange.Decode(c.body, &q) != nil || len(q.Key) != ed25519.PublicKeySize || trust.VerifyKey(q.Proof, q.Key, c.Node, c.KID) != nil {
+		s.refuse(w, http.StatusBadRequest, "link.malformed")
+		return
+	}
+	s.enrol.Lock()
+	defer s.enrol.Unlock()
+	ctx := context.WithoutCancel(r.Context())
+	roll, err := s.o.Merger.Roll(ctx)
+	if err != nil {
+		s.broken(w, err)
+		return
+	}
+	next := c.certificate
+	next.Key, next.Recipient, next.Raw = q.Key, q.Recipient, nil
+	next.From, next.Until = s.o.World.Now(), s.o.World.Now().Add(enrolment)
+	if known, ok := roll.NodeKey(c.Node, cose.KeyID(q.Key)); ok { // the answer was lost the first time
+		s.answer(w, exchange.Renewed{Certificate: known.Raw})
+		return
+	}
+	if newest, _ := roll.Node(c.Node); !newest.Key.Equal(c.certificate.Key) {
+		s.refuse(w, http.StatusForbidden, "link.ended") // an older key asks
+		return
+	}
+	// Strictly later than the one before: their order says which follows which.
+	if !next.From.Truncate(time.Second).After(c.certificate.From) {
+		next.From = c.certificate.From.Add(time.Second)
+		next.Until = next.From.Add(enrolment)
+	}
+	signed, err := s.o.Root.Certify(next)
+	if err != nil {
+		s.refuse(w, http.StatusBadRequest, "link.malformed")
+		return
+	}
+	id := s.o.Replica.Identity()
+	if _, err := s.o.Replica.Write(ctx, id.Node, trust.CertificateEdit(signed, id.Division)); err != nil {
+		s.broken(w, err)
+		return
+	}
+	if _, err := s.o.Merger.Reconsider(ctx); err != nil {
+		s.broken(w, err)
+		return
+	}
+	s.answer(w, exchange.Renewed{Certificate: signed.Raw})
 }

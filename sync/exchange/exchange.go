@@ -5,6 +5,7 @@
 //	POST /v1/enrol    token, keys               -> certificates
 //	POST /v1/push     bundles                   -> outcomes, receipts
 //	POST /v1/pull     cursor                    -> bundles in scope, heads of the others
+//	POST /v1/renew    the node's next key       -> its certificate
 //	POST /v1/photos   digests                   -> which are wanted; a receipt for those held
 //	/v1/uploads/…     tus 1.0                   -> one photo, piece by piece
 //	GET  /v1/photos/… one photo
@@ -135,6 +136,18 @@ type Photos struct {
 type PhotosKnown struct {
 	Wanted  []store.Digest `cbor:"1,keyasint,omitempty"` // named by a visit here and not here yet
 	Receipt []byte         `cbor:"2,keyasint,omitempty"` // for those that are held
+}
+
+// Renew brings a node's next key, asked for with the one it has.
+type Renew struct {
+	Key       []byte `cbor:"1,keyasint"` // Ed25519
+	Recipient string `cbor:"2,keyasint"`
+	Proof     []byte `cbor:"3,keyasint"` // of the new key, see trust.ProveKey
+}
+
+// Renewed answers Renew.
+type Renewed struct {
+	Certificate []byte `cbor:"1,keyasint"`
 }
 
 // A Fault is the body of every answer that is no success.

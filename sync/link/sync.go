@@ -91,7 +91,7 @@ func (c *Client) Sync(ctx context.Context, say func(Event)) (report Report, err 
 	if say == nil {
 		say = func(Event) {}
 	}
-	if c.wire, err = newWire(c.World, c.Server, func(root ed25519.PublicKey) bool { return root.Equal(c.Merger.Root()) }); err != nil {
+	if c.wire, err = newWire(c.World, c.Server, c.isRoot); err != nil {
 		return report, err
 	}
 	defer c.wire.close()
@@ -573,3 +573,37 @@ func (c *Client) fetch(ctx context.Context, b store.BlobRef) (bool, error) {
 	_, err := c.Replica.PutBlob(ctx, bytes.NewReader(have), exchange.MaxPhoto)
 	return err == nil, err
 }
+
+// Renew has the node's next key certified. On success the caller keeps key in the old
+// one's place; until then the old one counts. It may be called again with the same key
+// if the answer was lost.
+func (c *Client) Renew(ctx context.Context, key ed25519.PrivateKey, recipient string) (trust.Certificate, error) {
+	if err := c.load(ctx); err != nil { // how far the clock is off
+		return trust.Certificate{}, err
+	}
+	var err error
+	if c.wire, err = newWire(c.World, c.Server, c.isRoot); err != nil {
+		return trust.Certificate{}, err
+	}
+	defer c.wire.close()
+	if c.Transport != nil {
+		c.wire.http.Transport = c.Transport
+	}
+	proof, err := trust.ProveKey(key, c.NodeID, c.Key.Public().(ed25519.PublicKey))
+	if err != nil {
+		return trust.Certificate{}, err
+	}
+	public := key.Public().(ed25519.PublicKey)
+	var out exchange.Renewed
+	in := exchange.Renew{Key: public, Recipient: recipient, Proof: proof}
+	if err := c.talk(ctx, "/v1/renew", in, &out, exchange.MaxSmall); err != nil {
+		return trust.Certificate{}, err
+	}
+	certificate, err := trust.VerifyCertificate(out.Certificate, c.Merger.Root())
+	if err == nil && (certificate.Subject != c.NodeID || !certificate.Key.Equal(public)) {
+		err = &trust.RefusedError{Rule: trust.BadCertificate, Node: c.NodeID}
+	}
+	return certificate, err
+}
+
+func (c *Client) isRoot(root ed25519.PublicKey) bool { return root.Equal(c.Merger.Root()) }

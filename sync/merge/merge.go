@@ -30,6 +30,7 @@ import (
 
 	"ironfeet/store"
 	"ironfeet/sync/bundle"
+	"ironfeet/sync/cose"
 	"ironfeet/sync/trust"
 )
 
@@ -236,7 +237,13 @@ func (s *sitting) take(ctx context.Context, raw []byte, held *store.Held) (Outco
 	}
 
 	// What it says (invariant 3).
-	reason := s.opened(&b)
+	reason, err := s.goesBack(ctx, &b, message.KID)
+	if err != nil {
+		return o, err
+	}
+	if reason == nil {
+		reason = s.opened(&b)
+	}
 	if reason == nil {
 		if reason, err = s.strays(ctx, &b); err != nil {
 			return o, err
@@ -299,11 +306,36 @@ func (s *sitting) fill(ctx context.Context, o Outcome, b store.Bundle, held *sto
 	return o, s.letGo(ctx, held)
 }
 
+// goesBack refuses a bundle signed by a key that another has followed in this log.
+func (s *sitting) goesBack(ctx context.Context, b *store.Bundle, kid []byte) (reason, err error) {
+	if b.First == 1 || s.roll.Keys(b.Node) < 2 {
+		return nil, nil
+	}
+	if accepted, chosen := s.roll.Accepted(b.Node, b.First); chosen && accepted == b.Digest {
+		return nil, nil
+	}
+	if err := s.flush(ctx); err != nil {
+		return nil, err
+	}
+	before, err := s.replica.Bundles(ctx, store.BundleQuery{Node: &b.Node, FromSeq: b.First - 1, Limit: 1})
+	if err != nil || len(before) == 0 {
+		return nil, err
+	}
+	m, err := cose.Parse(before[0].Head)
+	if err != nil {
+		return nil, fmt.Errorf("read the log: %w", err)
+	}
+	if s.roll.Followed(b.Node, kid, m.KID) {
+		return &trust.RefusedError{Rule: trust.OldKey, Node: b.Node, Change: store.ChangeID{Node: b.Node, Seq: b.First}}, nil
+	}
+	return nil, nil
+}
+
 // ended says that it is the node itself that does not count any more from here on:
 // its chain ends. A person's end concerns what that person wrote, and nobody else's
 // work behind it.
 func ended(refused *trust.RefusedError) bool {
-	return refused.Rule == trust.Revoked && refused.Person == uuid.Nil
+	return refused.Rule == trust.OldKey || refused.Rule == trust.Revoked && refused.Person == uuid.Nil
 }
 
 // speaksOfTrust says whether the roll must be read again after these changes.

@@ -22,6 +22,7 @@ const (
 	BadSignature         Rule = "trust.bad_signature"
 	Expired              Rule = "trust.expired"
 	Revoked              Rule = "trust.revoked"
+	OldKey               Rule = "trust.old_key"
 	WrongRole            Rule = "trust.wrong_role"
 	OutOfScope           Rule = "trust.out_of_scope"
 	WrongKind            Rule = "trust.wrong_kind"

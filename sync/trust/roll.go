@@ -242,6 +242,19 @@ func (r *Roll) Revoked(node uuid.UUID) (Revocation, bool) {
 	return revocation, ok
 }
 
+// Keys is how many keys a node has been certified for.
+func (r *Roll) Keys(node uuid.UUID) int { return len(r.nodes[node]) }
+
+// Followed says whether the key with one id was followed by the key with the other:
+// its certificate is the older. A node's log never goes back to an older key.
+func (r *Roll) Followed(node uuid.UUID, old, by []byte) bool {
+	place := func(kid []byte) int {
+		return slices.IndexFunc(r.nodes[node], func(c Certificate) bool { return bytes.Equal(cose.KeyID(c.Key), kid) })
+	}
+	older, newer := place(old), place(by)
+	return newer >= 0 && older > newer // newest first
+}
+
 // Accepted is the head that the county accepts for a node at a sequence number,
 // whatever else stands against it.
 func (r *Roll) Accepted(node uuid.UUID, first uint64) (store.Digest, bool) {

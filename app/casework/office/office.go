@@ -35,6 +35,7 @@ import (
 // Names of the secrets and settings an office keeps.
 const (
 	secretNode      = "node.key"       // Ed25519 seed
+	secretNextNode  = "node.key.next"  // the same, while it is being taken
 	secretRecipient = "node.recipient" // age identity
 	secretRoot      = "root.key"       // Ed25519 seed, county only
 	settingRoot     = "root.public"    // the county's public root key
@@ -302,6 +303,34 @@ func (o *Office) Enrol(ctx context.Context, name string, role trust.Role, scope 
 	}
 	_, err = o.Replica.Write(ctx, o.Replica.Identity().Node, trust.CertificateEdit(cert, o.Replica.Identity().Division))
 	return id, err
+}
+
+// Renew takes a new key for this machine: it is kept before it is asked for, so that a
+// crash at any moment leaves one of the two that the county believes.
+func (o *Office) Renew(ctx context.Context) error {
+	seed, err := o.Keys.Secret(secretNextNode)
+	if err != nil || len(seed) == 0 {
+		seed = make([]byte, ed25519.SeedSize)
+		if _, err := io.ReadFull(o.World.Rand, seed); err != nil {
+			return fmt.Errorf("make the node's next key: %w", err)
+		}
+		if err := o.Keys.PutSecret(secretNextNode, seed); err != nil {
+			return err
+		}
+	}
+	recipient, err := o.recipient()
+	if err != nil {
+		return err
+	}
+	key := ed25519.NewKeyFromSeed(seed)
+	if _, err := o.Client().Renew(ctx, key, recipient); err != nil {
+		return err
+	}
+	if err := o.Keys.PutSecret(secretNode, seed); err != nil {
+		return err
+	}
+	o.NodeKey = key
+	return o.Keys.PutSecret(secretNextNode, nil)
 }
 
 // Client talks to the county's server.
