@@ -49,8 +49,8 @@ func (f *Failure) Error() string {
 
 // Options say how long a life is.
 type Options struct {
-	Deeds int // how many things happen; 0: the seed decides, 10 to 40
-	Nodes int // how many nodes take part; 0: the seed decides, 3 to 7
+	Deeds int // how many things happen; 0: the seed decides, 6 to 21
+	Nodes int // how many nodes take part; 0: the seed decides, 3, 4 or all 7
 }
 
 // Play plays one seed to its quiet end and checks the invariants. It returns what
@@ -76,13 +76,13 @@ func Play(seed uint64, o Options) (story string, err error) {
 		}
 	}()
 	if o.Nodes == 0 {
-		o.Nodes = 3 + r.random.IntN(3)
-		if r.random.IntN(8) == 0 {
+		o.Nodes = 3 + r.random.IntN(2)
+		if r.random.IntN(10) == 0 {
 			o.Nodes = len(cast)
 		}
 	}
 	if o.Deeds == 0 {
-		o.Deeds = 8 + r.random.IntN(24)
+		o.Deeds = 6 + r.random.IntN(16)
 	}
 	for i, p := range cast[:o.Nodes] {
 		n := r.enter(p, p.letter)

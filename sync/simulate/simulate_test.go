@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 300, "how many lives to play")
+	seeds = flag.Int("seeds", 700, "how many lives to play")
 	first = flag.Uint64("first", 1, "the first seed")
 	most  = flag.Int64("failures", 3, "stop after so many failing seeds")
 	one   = flag.Uint64("seed", 0, "play this seed alone and tell its story")
