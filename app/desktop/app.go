@@ -57,7 +57,8 @@ type App struct {
 	visiting *visitView // the visit that is on the screen, nil if none is
 	touched  time.Time
 	machine  func() present.Machine
-	resume   func() // where an automatic lock interrupted somebody
+	resume   func()    // where an automatic lock interrupted somebody
+	town     *township // the reviewer's desk, once it was opened
 }
 
 // New makes the app and shows who can unlock it.

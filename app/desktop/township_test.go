@@ -3,73 +3,181 @@ package desktop
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/test"
+	"fyne.io/fyne/v2/widget"
 	"github.com/stretchr/testify/require"
 
+	"ironfeet/app/casework/publish"
+	"ironfeet/app/casework/registry"
 	"ironfeet/app/casework/tasks"
-	"ironfeet/app/desktop/present"
 	"ironfeet/app/practice"
-	"ironfeet/app/words"
+	"ironfeet/assets/yunqi"
+	"ironfeet/store"
 	"ironfeet/store/world"
 )
 
-func TestATownshipsDesk(t *testing.T) {
-	for _, size := range sizes[1:] {
-		t.Run(fmt.Sprintf("%.0fx%.0f", size.Width, size.Height), func(t *testing.T) {
-			dir := t.TempDir()
-			c, err := practice.SetUp(context.Background(), world.Real(), dir, 24)
-			require.NoError(t, err)
-			ctx := context.Background()
-			// Both tablets visit one household of the village they share.
-			for _, folder := range []string{"tablet-a", "tablet-b"} {
-				n := c.Nodes[folder]
-				s := present.Start(n.Office, n.People[0].ID, n.People[0].Name, words.In("zh"))
-				list, err := tasks.List(ctx, n.Office.Replica, c.Sample.Villages[2].Code, tasks.Open)
-				require.NoError(t, err)
-				for _, task := range list[:2] {
-					v := fill(t, s, task, folder == "tablet-b")
-					signOff(t, s, v)
-				}
-				_, err = n.Office.Client().Sync(ctx, nil)
-				require.NoError(t, err)
-			}
-			_, err = c.Nodes["township"].Office.Client().Sync(ctx, nil)
-			require.NoError(t, err)
-			require.NoError(t, c.Close())
+// townSizes are a desk's screens, and a tablet's for whoever reviews in the village.
+var townSizes = []fyne.Size{{Width: 1440, Height: 900}, {Width: 1280, Height: 800}, {Width: 800, Height: 1280}}
 
-			h := open(t, folder(dir, "township"), size)
-			h.unlock("乡镇专干（虚构）")
-			h.sees("待审走访", "两队都走访了", "石桥村")
-			h.picture("20-inbox")
-			letters, err := h.app.session.Inbox(ctx)
+// campaign is a county whose two tablets have visited some households of the village
+// they share, one of them both; a second record of one family stands in the
+// registry; the county has decided about some.
+func campaign(t *testing.T) (dir string, c *practice.County) {
+	t.Helper()
+	ctx := context.Background()
+	dir = t.TempDir()
+	c, err := practice.SetUp(ctx, world.Real(), dir, 24)
+	require.NoError(t, err)
+	for i, folder := range []string{"tablet-a", "tablet-b"} {
+		n := c.Nodes[folder]
+		list, err := tasks.List(ctx, n.Office.Replica, c.Sample.Villages[2].Code, tasks.Open)
+		require.NoError(t, err)
+		for j, task := range list[:2] {
+			script := sample(t, task).Visit(time.Now(), i == 1)
+			_, err := n.Walk(ctx, &publish.Shelf{}, task, script, uint64(i*100+j*10))
 			require.NoError(t, err)
-			require.Len(t, letters, 4)
-			h.app.keys[fyne.KeyReturn]()
-			h.sees("这次走访", "现在登记", "全部答案", "已签名")
+		}
+		_, err = n.Office.Client().Sync(ctx, nil)
+		require.NoError(t, err)
+	}
+	h := c.Sample.Households[2]
+	require.NoError(t, registry.Load(ctx, c.Office.Replica, world.Real().NewID, c.Clerk, []registry.Household{{Division: h.Village.Code,
+		Fields:  map[string]string{"name": h.Fields["name"], "address": "圩上路3号", "village": h.Village.Name, "phone": "18877770000"},
+		Members: []registry.Member{{Fields: map[string]string{"name": h.Members[0].Fields["name"], "id_no": h.Members[0].Fields["id_no"], "birth": h.Members[0].Fields["birth"], "rel": "02"}}}}}))
+	for i, s := range c.Sample.Households {
+		category := map[yunqi.Kind]string{yunqi.Elders: "dibao", yunqi.Alone: "tekun"}[s.Kind]
+		if category == "" {
+			continue
+		}
+		_, err := c.Office.Replica.Write(ctx, c.Clerk, store.Edit{Kind: store.Determination, Division: s.Village.Code, Fields: map[string]store.Value{
+			"parent": store.Text(s.ID.String()), "state": store.Text("decided"), "category": store.Text(category), "amount_fen": store.Int(int64(38_000 + i*150))}})
+		require.NoError(t, err)
+	}
+	_, err = c.Nodes["township"].Office.Client().Sync(ctx, nil)
+	require.NoError(t, err)
+	return dir, c
+}
+
+func (h *hand) press(names ...fyne.KeyName) {
+	h.t.Helper()
+	for _, n := range names {
+		act := h.app.keys[n]
+		require.NotNil(h.t, act, "the key %s does nothing here", n)
+		act()
+	}
+}
+
+// types writes into the focused entry, and submits it.
+func (h *hand) types(text string) {
+	h.t.Helper()
+	e, ok := h.app.win.Canvas().Focused().(*widget.Entry)
+	require.True(h.t, ok, "no entry has the focus")
+	test.Type(e, text)
+	e.OnSubmitted(e.Text)
+}
+
+func TestATownshipsDesk(t *testing.T) {
+	was := background
+	background = func(f func()) { f() }
+	t.Cleanup(func() { background = was })
+	for _, size := range townSizes {
+		t.Run(fmt.Sprintf("%.0fx%.0f", size.Width, size.Height), func(t *testing.T) {
+			ctx := context.Background()
+			dir, c := campaign(t)
+			require.NoError(t, c.Close())
+			h := open(t, filepath.Join(dir, "township"), size)
+			h.unlock("乡镇专干（虚构）")
+			h.sees("待审走访", "石桥村", "走访 2 次", "还剩", "工作日")
+			h.picture("20-inbox")
+			require.Len(t, h.app.town.inbox.All, 4)
+			require.True(t, h.app.town.inbox.All[0].Looked, "the checks have looked")
+			h.press(fyne.KeyJ, fyne.KeyDown)
+			require.Equal(t, 2, h.app.town.inbox.At)
+			h.press(fyne.KeyK, fyne.KeyUp, fyne.KeyK)
+			require.Zero(t, h.app.town.inbox.At)
+			h.app.town.help("help_inbox")
+			h.sees("批量采纳")
+			h.picture("20-inbox-keys")
+			h.close()
+
+			h.press(fyne.KeyReturn)
+			h.sees("这次走访", "现在登记", "全部答案", "签名有效", "自动检查", "另一次")
 			h.picture("21-review")
-			h.app.keys[fyne.KeyR]()
-			h.sees("写清楚要补什么")
+			h.press(fyne.KeyP)
+			h.picture("21-review-photo")
+			h.press(fyne.KeyEqual, fyne.KeyRight)
+			h.press(fyne.KeyEscape)
+			h.press(fyne.KeyJ, fyne.KeySpace)
+			h.types("门牌没有变")
+			h.sees("保留登记：门牌没有变")
+			h.press(fyne.KeyR)
+			h.sees("哪一题", "补充说明")
 			h.picture("22-return")
 			h.tap("退回")
 			h.sees("必须写明原因") // without a reason nothing is returned
-			for h.app.win.Canvas().Overlays().Top() != nil {
-				h.app.win.Canvas().Overlays().Remove(h.app.win.Canvas().Overlays().Top())
+			h.close()
+
+			all := len(h.app.town.inbox.All)
+			h.press(fyne.KeyA)
+			require.Len(t, h.app.town.inbox.All, all-1, "accepted, and the next one is open")
+			h.press(fyne.KeyU)
+			h.sees("已采纳")
+			h.tap("已采纳")
+			h.types("按错了")
+			require.Len(t, h.app.town.inbox.All, all, "undone")
+			h.press(fyne.KeyHome, fyne.KeyReturn)
+			for range all {
+				h.press(fyne.KeyA)
 			}
-			for range letters {
-				h.app.keys[fyne.KeyA]()
-			}
-			h.sees("没有待审的走访", "处理矛盾")
-			h.tap("处理矛盾")
-			h.sees("联系电话")
+			h.sees("没有待审的走访")
+			h.app.town.conflictsScreen()
+			h.sees("联系电话", "来自")
 			h.picture("23-conflicts")
-			disputes, err := h.app.session.Disputes(ctx)
-			require.NoError(t, err)
-			for range disputes {
-				h.tap("19922")
+			for range 10 {
+				disputes, err := h.app.town.c.Disputes(ctx)
+				require.NoError(t, err)
+				if len(disputes) == 0 {
+					break
+				}
+				h.press(fyne.Key1)
+				h.types("打电话问过")
 			}
 			h.sees("没有矛盾")
+
+			h.app.town.duplicatesScreen()
+			h.sees("证件号码相同", "相同的成员")
+			h.picture("24-duplicates")
+			h.press(fyne.KeyReturn)
+			h.picture("24-duplicate")
+			h.tap("合并，保留左边")
+			h.types("同一家")
+			h.sees("撤销合并")
+			h.picture("24-merged")
+
+			h.app.town.noticesScreen()
+			h.sees("最低生活保障公示", "做公示")
+			h.tap("做公示")
+			h.picture("25-notice")
+			list, _, err := h.app.town.c.Sheets(ctx)
+			require.NoError(t, err)
+			require.Len(t, list, 1)
+			paths, err := h.app.town.c.Print(ctx, list[0], t.TempDir())
+			require.NoError(t, err)
+			require.Len(t, paths, 2)
+			h.app.town.noticesScreen()
+			h.picture("25-notices")
+
+			h.app.town.overviewScreen()
+			h.sees("县里未确认", "不作排名", "走访员丙（虚构）")
+			h.picture("26-overview")
+			h.app.town.importScreen()
+			h.sees("把优盘上的文件或文件夹拖到这里", "没有等待或搁置的数据", "2026")
+			h.picture("27-import")
 		})
 	}
 }

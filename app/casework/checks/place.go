@@ -56,3 +56,10 @@ func (c *Case) Middle(division string) (lat, lon int64, ok bool) {
 	m := middle(places)
 	return int64(m.lat * 1e7), int64(m.lon * 1e7), true
 }
+
+// Offset is how far east and north of one visit's place another's lies, in metres.
+func Offset(from, to *cards.Card) (east, north int) {
+	const perDegree = earth * math.Pi / 180
+	a, b := placeOf(from), placeOf(to)
+	return int((b.lon - a.lon) * perDegree * math.Cos(a.lat*math.Pi/180)), int((b.lat - a.lat) * perDegree)
+}
