@@ -10,6 +10,7 @@ package cards
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -30,33 +31,91 @@ import (
 
 // A Card is what lists and checks know of one signed visit.
 type Card struct {
-	Visit     uuid.UUID      `cbor:"1,keyasint"`
-	Household uuid.UUID      `cbor:"2,keyasint"`
-	Task      uuid.UUID      `cbor:"3,keyasint,omitempty"`
-	Division  string         `cbor:"4,keyasint"`
-	Form      string         `cbor:"5,keyasint"`
-	Outcome   string         `cbor:"6,keyasint"`
-	Started   int64          `cbor:"7,keyasint"` // Unix milliseconds of the tablet's clock
-	Ended     int64          `cbor:"8,keyasint"`
-	Written   store.Clock    `cbor:"9,keyasint"` // of the change
-	Workers   []uuid.UUID    `cbor:"10,keyasint,omitempty"`
-	Placed    bool           `cbor:"11,keyasint,omitempty"`
-	Lat       int64          `cbor:"12,keyasint,omitempty"` // 1e-7 degrees: no floats in what is kept
-	Lon       int64          `cbor:"13,keyasint,omitempty"`
-	Accuracy  int64          `cbor:"14,keyasint,omitempty"` // metres, 0 unknown
-	Kin       bool           `cbor:"15,keyasint,omitempty"` // 近亲属备案, 民发〔2021〕57号 Art. 11
-	KinWho    string         `cbor:"16,keyasint,omitempty"`
-	Photos    []store.Digest `cbor:"17,keyasint,omitempty"`
-	Paths     []string       `cbor:"18,keyasint,omitempty"` // of the photos' questions
-	Signature store.Digest   `cbor:"19,keyasint,omitempty"`
-	Answers   []uint64       `cbor:"20,keyasint,omitempty"` // one digest an answer that a person gave, sorted
-	Damaged   bool           `cbor:"21,keyasint,omitempty"` // it cannot be read: nothing else is known
-	Name      string         `cbor:"22,keyasint,omitempty"` // of a household that the registry did not know
-	ClockBack int64          `cbor:"23,keyasint,omitempty"` // ms by which the tablet's clock was set back meanwhile
-	Excused   int            `cbor:"24,keyasint,omitempty"` // required questions that nobody could answer
-	Node      uuid.UUID      `cbor:"25,keyasint,omitempty"` // whose log it stands in, and where
-	Seq       uint64         `cbor:"26,keyasint,omitempty"`
+	Visit     uuid.UUID    `cbor:"1,keyasint"`
+	Household uuid.UUID    `cbor:"2,keyasint"`
+	Task      uuid.UUID    `cbor:"3,keyasint,omitempty"`
+	Division  string       `cbor:"4,keyasint"`
+	Form      string       `cbor:"5,keyasint"`
+	Outcome   string       `cbor:"6,keyasint"`
+	Started   int64        `cbor:"7,keyasint"` // Unix milliseconds of the tablet's clock
+	Ended     int64        `cbor:"8,keyasint"`
+	Written   store.Clock  `cbor:"9,keyasint"` // of the change
+	Workers   []uuid.UUID  `cbor:"10,keyasint,omitempty"`
+	Placed    bool         `cbor:"11,keyasint,omitempty"`
+	Lat       int64        `cbor:"12,keyasint,omitempty"` // 1e-7 degrees: no floats in what is kept
+	Lon       int64        `cbor:"13,keyasint,omitempty"`
+	Accuracy  int64        `cbor:"14,keyasint,omitempty"` // metres, 0 unknown
+	Kin       bool         `cbor:"15,keyasint,omitempty"` // 近亲属备案, 民发〔2021〕57号 Art. 11
+	KinWho    string       `cbor:"16,keyasint,omitempty"`
+	Photos    Digests      `cbor:"17,keyasint,omitempty"`
+	Signature store.Digest `cbor:"19,keyasint,omitempty"`
+	Answers   Sums         `cbor:"20,keyasint,omitempty"` // one an answer that a person gave, sorted
+	Damaged   bool         `cbor:"21,keyasint,omitempty"` // it cannot be read: nothing else is known
+	Name      string       `cbor:"22,keyasint,omitempty"` // of a household that the registry did not know
+	ClockBack int64        `cbor:"23,keyasint,omitempty"` // ms by which the tablet's clock was set back meanwhile
+	Excused   int          `cbor:"24,keyasint,omitempty"` // required questions that nobody could answer
+	Node      uuid.UUID    `cbor:"25,keyasint,omitempty"` // whose log it stands in, and where
+	Seq       uint64       `cbor:"26,keyasint,omitempty"`
 }
+
+// Digests are kept as one byte string: thousands of cards are read in a breath.
+type Digests []store.Digest
+
+// MarshalCBOR writes the digests behind each other.
+func (d Digests) MarshalCBOR() ([]byte, error) {
+	b := make([]byte, 0, len(d)*len(store.Digest{}))
+	for i := range d {
+		b = append(b, d[i][:]...)
+	}
+	return encode.Marshal(b)
+}
+
+// UnmarshalCBOR reads what MarshalCBOR wrote.
+func (d *Digests) UnmarshalCBOR(raw []byte) error {
+	var b []byte
+	if err := decode.Unmarshal(raw, &b); err != nil {
+		return err
+	}
+	const size = len(store.Digest{})
+	if len(b)%size != 0 {
+		return errShard
+	}
+	*d = make(Digests, len(b)/size)
+	for i := range *d {
+		copy((*d)[i][:], b[i*size:])
+	}
+	return nil
+}
+
+// Sums are 64-bit digests of answers, kept as one byte string.
+type Sums []uint64
+
+// MarshalCBOR writes the sums behind each other.
+func (s Sums) MarshalCBOR() ([]byte, error) {
+	b := make([]byte, 0, len(s)*8)
+	for _, n := range s {
+		b = binary.BigEndian.AppendUint64(b, n)
+	}
+	return encode.Marshal(b)
+}
+
+// UnmarshalCBOR reads what MarshalCBOR wrote.
+func (s *Sums) UnmarshalCBOR(raw []byte) error {
+	var b []byte
+	if err := decode.Unmarshal(raw, &b); err != nil {
+		return err
+	}
+	if len(b)%8 != 0 {
+		return errShard
+	}
+	*s = make(Sums, len(b)/8)
+	for i := range *s {
+		(*s)[i] = binary.BigEndian.Uint64(b[i*8:])
+	}
+	return nil
+}
+
+var errShard = errors.New("not a card of this version")
 
 // EndedAt is when the visit was signed, by the tablet's clock.
 func (c *Card) EndedAt() time.Time { return time.UnixMilli(c.Ended) }
@@ -82,7 +141,7 @@ func Of(s *visit.Signed) Card {
 		c.Name = s.Content.Found.Name
 	}
 	for _, p := range s.Content.Photos {
-		c.Photos, c.Paths = append(c.Photos, p.Digest), append(c.Paths, p.Path)
+		c.Photos = append(c.Photos, p.Digest)
 	}
 	for _, a := range s.Record.Answers {
 		switch name := forms.NameOf(a.Path); name {
@@ -113,7 +172,7 @@ func given(a forms.Answer) bool {
 
 func digest(path, value string) uint64 {
 	sum := sha256.Sum256([]byte(path + "\x00" + value))
-	return uint64(sum[0])<<56 | uint64(sum[1])<<48 | uint64(sum[2])<<40 | uint64(sum[3])<<32 | uint64(sum[4])<<24 | uint64(sum[5])<<16 | uint64(sum[6])<<8 | uint64(sum[7])
+	return binary.BigEndian.Uint64(sum[:8])
 }
 
 var geopoint = regexp.MustCompile(`^(-?\d{1,2}(?:\.\d+)?) (-?\d{1,3}(?:\.\d+)?)(?: -?\d+(?:\.\d+)?)?(?: (\d+(?:\.\d+)?))?$`)
@@ -147,7 +206,7 @@ const shards = 64
 
 const (
 	settingCards = "cards/"
-	version      = 1
+	version      = 2
 )
 
 type shard struct {
