@@ -146,6 +146,14 @@ func caption(s string, ink color.Color, bold bool) *canvas.Text {
 	return x
 }
 
+// cell is a value in a table: small, so that a number stays on its line, and in full
+// ink.
+func cell(s string, bold bool) *widget.Label {
+	l := look.Caption(s)
+	l.Importance, l.TextStyle.Bold = widget.MediumImportance, bold
+	return l
+}
+
 // chips are marks beside each other.
 func chips(marks []clerk.Mark) *fyne.Container {
 	row := container.NewHBox()

@@ -12,6 +12,7 @@ import (
 	"ironfeet/app/casework/notice"
 	"ironfeet/app/desktop/look"
 	"ironfeet/app/desktop/present/clerk"
+	"ironfeet/app/export/posting"
 	"ironfeet/store"
 )
 
@@ -55,11 +56,12 @@ func (t *township) sheetScreen(id uuid.UUID) {
 		return
 	}
 	again := func() { t.sheetScreen(id) }
-	rows := container.NewVBox()
-	for _, r := range s.Rows {
-		line := fyne.CanvasObject(look.Text(t.say("notice_row", r.Name, r.Members, yuan(r.Amount))))
+	shares := []float32{0.1, 0.3, 0.2, 0.22, 0.18}
+	rows := container.NewVBox(container.NewCenter(look.Title(s.Title)), tableRow(shares, posting.Heads, true, nil))
+	for i, cells := range posting.Rows(&s.Sheet) {
+		line := fyne.CanvasObject(tableRow(shares, cells, false, nil))
 		if s.Sheet.State == notice.Posted {
-			line = container.NewBorder(nil, nil, nil, look.Big(t.say("notice_object"), theme.WarningIcon(), func() { t.object(s, r, again) }), line)
+			line = container.NewBorder(nil, nil, nil, look.Big(t.say("notice_object"), theme.WarningIcon(), func() { t.object(s, s.Rows[i], again) }), line)
 		}
 		rows.Add(line)
 	}
@@ -123,7 +125,7 @@ func (t *township) sheetScreen(id uuid.UUID) {
 			})
 		}))
 	}
-	t.show(t.head(s.Title, s.Days, t.noticesScreen, again), look.Split(0.6, 0.6, scroll(look.Box(rows)), scroll(right)), buttons)
+	t.show(t.head(s.Title, s.Days, t.noticesScreen, again), look.Split(0.6, 0.6, scroll(container.NewVBox(look.Box(rows))), scroll(right)), buttons)
 }
 
 // post asks where the sheet hangs and for the photograph.
@@ -157,6 +159,3 @@ func (t *township) object(s clerk.Sheet, r notice.Row, then func()) {
 	}})
 	t.win.Canvas().Focus(what)
 }
-
-// yuan writes fen.
-func yuan(fen int64) string { return fmt.Sprintf("%d.%02d", fen/100, fen%100) }

@@ -22,8 +22,8 @@ func (t *township) conflictsScreen() {
 		return
 	}
 	rows := container.NewVBox(look.Caption(t.say("disputes_hint")))
-	for _, d := range list {
-		rows.Add(t.dispute(d))
+	for i, d := range list {
+		rows.Add(t.dispute(d, i == 0))
 	}
 	if len(list) == 0 {
 		rows.Add(look.Banner(t.say("disputes_none"), look.Done))
@@ -39,10 +39,16 @@ func (t *township) conflictsScreen() {
 	}
 }
 
-func (t *township) dispute(d clerk.Dispute) fyne.CanvasObject {
+// dispute is one field; the first one's sides can be chosen by their number.
+func (t *township) dispute(d clerk.Dispute, first bool) fyne.CanvasObject {
 	sides := container.NewGridWithColumns(len(d.Sides))
-	for _, s := range d.Sides {
-		sides.Add(look.NewTile(container.NewVBox(look.Bold(s.Value), look.Caption(s.Under)), func() { t.settle(d, s.Raw) }))
+	for i, s := range d.Sides {
+		value := look.Bold(s.Value)
+		content := fyne.CanvasObject(value)
+		if first && i < 9 {
+			content = container.NewBorder(nil, nil, nil, look.Chip(string('1'+rune(i)), look.Plain), value)
+		}
+		sides.Add(look.NewTile(container.New(look.Tight(), content, look.Caption(s.Under)), func() { t.settle(d, s.Raw) }))
 	}
 	past := container.NewVBox()
 	for _, s := range d.Past {
@@ -123,14 +129,14 @@ func (t *township) doubleScreen(d clerk.Double) {
 	rows.Add(look.Caption(t.say("merge_take")))
 	for _, l := range d.Lines {
 		var tile *look.Tile
-		tile = look.NewTile(container.New(&columns{shares: shares}, look.Caption(l.Label), look.Text(l.A), look.Text(l.B)), func() {
+		tile = look.NewTile(container.New(&columns{shares: shares}, look.Caption(l.Label), cell(l.A, false), cell(l.B, false)), func() {
 			if l.Differs {
 				take[l.Field] = !take[l.Field]
 				tile.Chosen = take[l.Field]
 				tile.Refresh()
 			}
 		})
-		if l.Differs {
+		if l.Differs && l.A != "—" && l.B != "—" {
 			tile.Ground = color.Color(look.WarnBg)
 		}
 		rows.Add(tile)

@@ -67,7 +67,7 @@ func (v *reviewView) show() {
 		foot = container.NewVBox(look.Caption(why), buttons)
 	}
 	t.App.show(t.head(p.Title+"　"+p.Under, p.When, t.inboxScreen, v.show, action(t.say("undo"), theme.ContentUndoIcon(), t.undo)),
-		look.Split(0.6, 0.6, v.left, scroll(right)), foot)
+		look.Split(0.63, 0.6, v.left, scroll(right)), foot)
 	t.keysOf(map[fyne.KeyName]func(){
 		fyne.KeyJ: func() { v.step(1) }, fyne.KeyDown: func() { v.step(1) }, fyne.KeyK: func() { v.step(-1) }, fyne.KeyUp: func() { v.step(-1) },
 		fyne.KeySpace: v.keep, fyne.KeyA: v.accept, fyne.KeyR: v.giveBack, fyne.KeyN: v.next, fyne.KeyP: func() { v.photos(0) },
@@ -99,7 +99,7 @@ func (v *reviewView) hints() fyne.CanvasObject {
 func (v *reviewView) differences() fyne.CanvasObject {
 	t, p := v.township, v.page
 	beside := len(p.Open.Others) > 0
-	shares := []float32{0.28, 0.24, 0.24, 0.24}
+	shares := []float32{0.25, 0.25, 0.25, 0.25}
 	heads := []string{"col_field", "col_was", "col_now", "col_says"}
 	if beside {
 		shares = []float32{0.24, 0.19, 0.19, 0.19, 0.19}
@@ -118,17 +118,17 @@ func (v *reviewView) differences() fyne.CanvasObject {
 	}
 	v.lines = v.lines[:0]
 	for i, l := range p.Lines {
-		says := look.Bold(l.Says)
+		says := cell(l.Says, true)
 		if l.Keeps {
-			says = look.Text(t.say("kept", l.Why))
+			says = cell(t.say("kept", l.Why), false)
 		}
 		name := l.Name
 		if l.Alarm { // never by colour alone
 			name = "! " + name
 		}
-		cells := []fyne.CanvasObject{look.Caption(name), look.Text(l.Was), look.Text(l.Now), says}
+		cells := []fyne.CanvasObject{look.Caption(name), cell(l.Was, false), cell(l.Now, false), says}
 		if beside {
-			cells = append(cells, look.Text(l.Beside))
+			cells = append(cells, cell(l.Beside, false))
 		}
 		tile := look.NewTile(row(cells...), func() { v.at = i; v.keep() })
 		v.paint(tile, i)

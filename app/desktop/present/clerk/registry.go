@@ -163,7 +163,8 @@ func (c *Clerk) double(ctx context.Context, p duplicates.Pair) (Double, error) {
 		l.Differs = e[0].Text(name) != e[1].Text(name)
 		d.Lines = append(d.Lines, l)
 	}
-	slices.SortStableFunc(d.Lines, func(a, b DoubleLine) int { return btoi(b.Differs) - btoi(a.Differs) })
+	both := func(l DoubleLine) int { return btoi(l.Differs)*2 + btoi(l.Differs && l.A != "—" && l.B != "—") }
+	slices.SortStableFunc(d.Lines, func(a, b DoubleLine) int { return both(b) - both(a) })
 	return d, nil
 }
 
@@ -184,13 +185,22 @@ func (c *Clerk) Apart(ctx context.Context, d Double, reason string) error {
 	return duplicates.Apart(ctx, c.Reviewer(), d.Pair, reason)
 }
 
-// Merge makes B a part of A, or A a part of B, and takes the fields that are named
-// from the one that goes. Of households, members with one number, or of one name and
+// Merge makes B a part of A, or A a part of B, and takes the fields that are named,
+// and those that the other lacks, from the one that goes. Of households, members with one number, or of one name and
 // birth, are one.
 func (c *Clerk) Merge(ctx context.Context, d Double, keepB bool, take []string, reason string) error {
 	m := duplicates.Merge{Stays: d.A, Goes: d.B, Take: take, Reason: reason}
 	if keepB {
 		m.Stays, m.Goes = d.B, d.A
+	}
+	for _, l := range d.Lines { // what the one that stays does not know is taken over
+		stays, goes := l.A, l.B
+		if keepB {
+			stays, goes = goes, stays
+		}
+		if stays == "—" && goes != "—" && !slices.Contains(m.Take, l.Field) {
+			m.Take = append(m.Take, l.Field)
+		}
 	}
 	if d.Kind == store.Household {
 		same, err := c.twins(ctx, m.Goes, m.Stays)
