@@ -5,12 +5,14 @@ package practice
 
 import (
 	"context"
+	"crypto/ed25519"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -98,6 +100,9 @@ type County struct {
 type Node struct {
 	Office *office.Office
 	People []exchange.Guest
+
+	mu   sync.Mutex
+	keys map[uuid.UUID]ed25519.PrivateKey
 }
 
 // Close ends the server and closes every folder.

@@ -3,6 +3,7 @@ package practice
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -81,7 +82,7 @@ func (n *Node) SignOff(ctx context.Context, v *visit.Visit, signer string, seed 
 		w.Bytes += int64(len(drawing))
 	}
 	for _, p := range n.People {
-		key, err := n.Office.Vault.PersonKey(p.ID, PIN)
+		key, err := n.key(p.ID)
 		if err != nil {
 			return err
 		}
@@ -90,4 +91,23 @@ func (n *Node) SignOff(ctx context.Context, v *visit.Visit, signer string, seed 
 		}
 	}
 	return v.Finish(ctx)
+}
+
+// key is a person's signing key. The PIN is entered once for all the practice's
+// visits: each time costs what makes guessing it dear (a fifth of a second).
+func (n *Node) key(person uuid.UUID) (ed25519.PrivateKey, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if key := n.keys[person]; key != nil {
+		return key, nil
+	}
+	key, err := n.Office.Vault.PersonKey(person, PIN)
+	if err != nil {
+		return nil, err
+	}
+	if n.keys == nil {
+		n.keys = map[uuid.UUID]ed25519.PrivateKey{}
+	}
+	n.keys[person] = key
+	return key, nil
 }
