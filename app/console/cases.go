@@ -230,8 +230,7 @@ func (c *Console) inScope(w http.ResponseWriter, r *http.Request, a *accounts.Ac
 const revealFor = 10 * time.Minute
 
 func (c *Console) revealed(r *http.Request, household uuid.UUID) bool {
-	until := c.sessions.GetTime(r.Context(), "reveal."+household.String())
-	return c.Office.World.Now().Before(until)
+	return c.Office.World.Now().Unix() < c.sessions.GetInt64(r.Context(), "reveal."+household.String())
 }
 
 func (c *Console) household(w http.ResponseWriter, r *http.Request, a *accounts.Account) {
@@ -395,7 +394,7 @@ func (c *Console) reveal(w http.ResponseWriter, r *http.Request, a *accounts.Acc
 		c.broken(w, r, err)
 		return
 	}
-	c.sessions.Put(r.Context(), "reveal."+e.ID.String(), c.Office.World.Now().Add(revealFor))
+	c.sessions.Put(r.Context(), "reveal."+e.ID.String(), c.Office.World.Now().Add(revealFor).Unix())
 	http.Redirect(w, r, Base+"households/"+e.ID.String(), http.StatusSeeOther)
 }
 

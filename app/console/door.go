@@ -13,6 +13,7 @@ import (
 	"ironfeet/app/words"
 	"ironfeet/assets/font"
 	"ironfeet/store/audit"
+	"ironfeet/store/vault"
 )
 
 func (c *Console) loginPage(w http.ResponseWriter, r *http.Request) {
@@ -66,11 +67,9 @@ func (c *Console) login(w http.ResponseWriter, r *http.Request) {
 // said, since whoever waits should know it.
 func (c *Console) wrong(r *http.Request, err error) string {
 	say := words.In(language(r))
-	var wait interface{ Code() string }
-	if errors.As(err, &wait) && wait.Code() == "vault.wrong_pin" {
-		if said, _ := say.Error(err); strings.ContainsAny(said, "0123456789") {
-			return say.Say("console.locked", nil)
-		}
+	var pin *vault.WrongPINError
+	if errors.As(err, &pin) && pin.Wait > 0 {
+		return say.Say("console.locked", nil)
 	}
 	var e *accounts.Error
 	if errors.As(err, &e) && e.Why == "disabled" {

@@ -22,15 +22,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/xuri/excelize/v2"
 
-	"ironfeet/app/casework/determination"
-	"ironfeet/app/casework/publish"
-	"ironfeet/app/casework/review"
-	"ironfeet/app/casework/tasks"
 	"ironfeet/app/export"
 	"ironfeet/app/practice"
 	"ironfeet/store"
 	"ironfeet/store/world"
-	"ironfeet/sync/trust"
 )
 
 var ctx = context.Background()
@@ -42,7 +37,9 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	practised = func() (*practice.County, error) { return setUp(filepath.Join(dir, "county")) }
+	practised = func() (*practice.County, error) {
+		return practice.Visited(ctx, world.Real(), filepath.Join(dir, "county"), 24, 3, 3)
+	}
 	practised = sync.OnceValues(practised)
 	code := m.Run()
 	if c, err := practised(); err == nil {
@@ -63,64 +60,6 @@ func verified(t testing.TB) (*practice.County, []export.Record) {
 	require.NoError(t, err)
 	require.Len(t, records, 3)
 	return c, records
-}
-
-func setUp(dir string) (*practice.County, error) {
-	c, err := practice.SetUp(ctx, world.Real(), dir, 24, "township", "tablet-a")
-	if err != nil {
-		return nil, err
-	}
-	tablet, town := c.Nodes["tablet-a"], c.Nodes["township"]
-	shelf := &publish.Shelf{}
-	list, err := tasks.List(ctx, tablet.Office.Replica, "", tasks.Open)
-	if err != nil {
-		return nil, err
-	}
-	for i, task := range list[:3] {
-		for _, h := range c.Sample.Households {
-			if h.ID == task.Household {
-				if _, err := tablet.Walk(ctx, shelf, task, h.Visit(time.Now(), false), uint64(i*10)); err != nil {
-					return nil, err
-				}
-			}
-		}
-	}
-	for _, n := range []*practice.Node{tablet, town} {
-		if _, err = n.Office.Client().Sync(ctx, nil); err != nil {
-			return nil, err
-		}
-	}
-	reviewer := &review.Reviewer{Replica: town.Office.Replica, Shelf: shelf, Person: town.People[0].ID, Role: trust.Township, Now: time.Now, NewID: world.Real().NewID}
-	inbox, err := review.Inbox(ctx, town.Office.Replica, c.Sample.Code)
-	if err != nil {
-		return nil, err
-	}
-	for _, w := range inbox {
-		open, err := reviewer.Open(ctx, w.Visit)
-		if err != nil {
-			return nil, err
-		}
-		if err := reviewer.Accept(ctx, open, nil, ""); err != nil {
-			return nil, err
-		}
-	}
-	if _, err = town.Office.Client().Sync(ctx, nil); err != nil {
-		return nil, err
-	}
-	pending, err := determination.Pending(ctx, c.Office.Replica, c.Sample.Code)
-	if err != nil {
-		return nil, err
-	}
-	for _, v := range pending {
-		rules, err := determination.Rules(ctx, c.Office.Replica, v)
-		if err != nil {
-			return nil, err
-		}
-		if _, err = determination.Decide(ctx, c.Office.Replica, c.Clerk, time.Now(), v, determination.Suggest(rules, v), determination.Choice{}); err != nil {
-			return nil, err
-		}
-	}
-	return c, nil
 }
 
 func TestEvidence(t *testing.T) { // invariant 3
