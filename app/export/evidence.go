@@ -120,7 +120,7 @@ func WriteEvidence(ctx context.Context, w io.Writer, r *store.Replica, records [
 		}
 	}
 	for id := range nodes {
-		if c, ok := roll.Node(id); ok {
+		for _, c := range roll.NodeCertificates(id) {
 			certificates[certificateName(c)] = c.Raw
 		}
 	}

@@ -25,104 +25,6 @@ import (
 	"ironfeet/sync/trust"
 )
 
-// review lets the township take in tablet A's visits over the network, read every
-// visit beside the registry, and decide.
-func (s *story) review(ctx context.Context) error {
-	rep, err := s.town.Office.Client().Sync(ctx, nil)
-	if err != nil {
-		return err
-	}
-	s.tell("township syncs: %d bundles and %d photos down, %d bundles and %d photos of the stick passed on to the county, %s in all",
-		rep.BundlesDown, rep.PhotosDown, rep.BundlesUp, rep.PhotosUp, bytesText(rep.BytesUp+rep.BytesDown))
-	inbox, err := review.Inbox(ctx, s.town.Office.Replica, s.county.TownshipCode)
-	if err != nil {
-		return err
-	}
-	visits := len(s.tablets[0].visits) + len(s.tablets[1].visits)
-	missing := 0
-	for _, w := range inbox {
-		missing += w.Missing
-	}
-	s.tell("inbox: %d visits from both tablets, %d of their photos missing", len(inbox), missing)
-	if err := check(len(inbox) == visits && missing == 0, "%d of %d visits in the inbox, %d photos missing", len(inbox), visits, missing); err != nil {
-		return err
-	}
-	reviewer := &review.Reviewer{Replica: s.town.Office.Replica, Shelf: s.shelf, Person: s.town.People[0].ID, Role: trust.Township, Now: s.world.Now, NewID: s.world.NewID}
-	accepted, changed := 0, 0
-	for _, w := range inbox {
-		open, err := reviewer.Open(ctx, w.Visit)
-		if err != nil {
-			return err
-		}
-		_, byA := s.tablets[0].visits[w.Household]
-		if s.returned == uuid.Nil && byA && w.Household != s.shared && w.Outcome == "completed" {
-			s.returned = w.Household
-			why := review.Fault{Path: "/data/housing/photo_room", Text: "居室照片看不清床铺，请补拍，并再问一次电话"}
-			if err := reviewer.Return(ctx, open, s.world.Now().AddDate(0, 0, 10), why); err != nil {
-				return err
-			}
-			s.tell("returned: %s, %s", open.Page.Household.Text("address"), why.Text)
-			continue
-		}
-		for _, l := range open.Lines {
-			if l.Standing != review.Same {
-				changed++
-			}
-		}
-		if err := reviewer.Accept(ctx, open, nil, ""); err != nil {
-			return err
-		}
-		accepted++
-	}
-	s.tell("accepted: %d visits, which bring %d registry fields up to date", accepted, changed)
-	if err := check(accepted == visits-1 && s.returned != uuid.Nil, "%d accepted of %d", accepted, visits); err != nil {
-		return err
-	}
-	if err := s.settle(ctx, reviewer); err != nil {
-		return err
-	}
-	up, err := s.town.Office.Client().Sync(ctx, nil)
-	if err != nil {
-		return err
-	}
-	s.tell("the township's decisions go to the county: %d bundles, %s; the county's receipt covers %d changes", up.BundlesUp, bytesText(up.BytesUp), up.Receipt)
-	return check(up.Refused == 0 && up.Aside == 0, "%d bundles refused, %d set aside", up.Refused, up.Aside)
-}
-
-// settle shows the conflicts of the household that both tablets visited, and
-// decides them.
-func (s *story) settle(ctx context.Context, reviewer *review.Reviewer) error {
-	disputes, err := reviewer.Disputes(ctx, s.county.TownshipCode)
-	if err != nil {
-		return err
-	}
-	team := map[uuid.UUID]string{}
-	for _, t := range s.tablets {
-		for _, v := range t.visits {
-			team[v] = "tablet " + t.letter
-		}
-	}
-	for _, d := range disputes {
-		if err := check(d.Household == s.shared && len(d.Says) == 2, "a conflict at household %s that only one team visited", d.Household); err != nil {
-			return err
-		}
-		var says []string
-		for _, side := range d.Says {
-			says = append(says, fmt.Sprintf("%s says %s", team[side.Visit], side.Value))
-		}
-		s.tell("conflict at the household that both teams visited, %s: %s", d.Field, strings.Join(says, ", "))
-		if err := reviewer.Settle(ctx, d, d.Heads[1].Value); err != nil {
-			return err
-		}
-		s.tell("settled by %s: %s", s.town.People[0].Name, d.Heads[1].Value.Show())
-	}
-	left, err := s.town.Office.Replica.Conflicts(ctx, s.county.TownshipCode)
-	if err != nil {
-		return err
-	}
-	return check(len(disputes) >= 1 && len(left) == 0, "%d conflicts found, %d left", len(disputes), len(left))
-}
-
 // determine stops the server and lets the county decide, export and prove.
 func (s *story) determine(ctx context.Context) error {
 	if err := s.server.stop(); err != nil {
@@ -169,6 +71,9 @@ func (s *story) determine(ctx context.Context) error {
 		return err
 	}
 	if err := s.followUp(ctx, of, told); err != nil {
+		return err
+	}
+	if err := s.loadTwice(ctx, of); err != nil {
 		return err
 	}
 	return s.prove(ctx, of)
@@ -292,6 +197,15 @@ func (s *story) comeBack(ctx context.Context) error {
 		return err
 	}
 	if err := check(len(again) == 1 && again[0].Household == s.returned, "%d visits wait, want the corrected one", len(again)); err != nil {
+		return err
+	}
+	if err := s.tidy(ctx); err != nil {
+		return err
+	}
+	if err := s.post(ctx); err != nil {
+		return err
+	}
+	if _, err := s.town.Office.Client().Sync(ctx, nil); err != nil {
 		return err
 	}
 	way := s.path("stick", "回程.ironfeet")

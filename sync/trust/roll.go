@@ -242,6 +242,10 @@ func (r *Roll) Revoked(node uuid.UUID) (Revocation, bool) {
 	return revocation, ok
 }
 
+// NodeCertificates are all certificates of a node, the newest first: what it signed
+// with an earlier key is proven by the earlier one.
+func (r *Roll) NodeCertificates(id uuid.UUID) []Certificate { return slices.Clone(r.nodes[id]) }
+
 // Keys is how many keys a node has been certified for.
 func (r *Roll) Keys(node uuid.UUID) int { return len(r.nodes[node]) }
 
