@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"ironfeet/app/casework/office"
+	"ironfeet/app/casework/retention"
 	"ironfeet/app/export"
 	"ironfeet/store/audit"
 	"ironfeet/sync/trust"
@@ -192,7 +193,7 @@ func signs(ctx context.Context, o *Output, of *office.Office, pins *bufio.Reader
 
 // VerifyCmd verifies an evidence package.
 type VerifyCmd struct {
-	File string `arg:"" type:"path" help:"The evidence package."`
+	File string `arg:"" type:"path" help:"The evidence package, or a certificate of what was removed."`
 	Key  string `type:"path" help:"The county's public key (county.pub); looked for beside the package if not given." placeholder:"FILE"`
 	List bool   `help:"Say of every record who attested it, and when."`
 }
@@ -218,6 +219,15 @@ func (c *VerifyCmd) Run(o *Output) error {
 	info, err := f.Stat()
 	if err != nil {
 		return &FileError{File: c.File, Why: "unreadable", Err: err}
+	}
+	if head := make([]byte, 1); info.Size() <= retention.MaxCertificate {
+		if _, err := f.ReadAt(head, 0); err == nil && head[0] == 0xd2 { // a COSE_Sign1, not a package
+			raw, err := io.ReadAll(f)
+			if err != nil {
+				return &FileError{File: c.File, Why: "unreadable", Err: err}
+			}
+			return verifyRemoval(o, raw, root)
+		}
 	}
 	proof, faults := export.Verify(f, info.Size(), root)
 	if len(faults) > 0 {

@@ -49,6 +49,7 @@ type commands struct {
 	Verify        VerifyCmd        `cmd:"" help:"Verify an evidence package with nothing but the file and the county's public key."`
 	Status        StatusCmd        `cmd:"" help:"Say what a data folder holds and what is waiting."`
 	Doctor        DoctorCmd        `cmd:"" help:"Check every invariant of a data folder; rebuild its state on request."`
+	Purge         PurgeCmd         `cmd:"" help:"Remove what need not be kept any longer, with a certificate."`
 
 	Backup      BackupCmd      `cmd:"" help:"Write everything that a data folder holds into one encrypted file."`
 	Restore     RestoreCmd     `cmd:"" help:"Make a data folder of a backup, as a new node."`

@@ -34,6 +34,7 @@ const (
 	Receipt     Type = "application/ironfeet-receipt+cbor"
 	Request     Type = "application/ironfeet-request+cbor"
 	Manifest    Type = "application/ironfeet-manifest+cbor"
+	Purge       Type = "application/ironfeet-purge+cbor"
 )
 
 // Algorithms by their number in the IANA registry "COSE Algorithms". EdDSA is
