@@ -639,6 +639,10 @@ func (r *Replica) become(ctx context.Context, id Identity) (rewritten int, err e
 	})
 	if err != nil {
 		r.id = was
+		return 0, err
 	}
-	return len(unsent), err
+	r.turn.Lock()
+	r.seq = uint64(len(unsent)) // the new node's log begins anew: what it writes next follows without a gap
+	r.turn.Unlock()
+	return len(unsent), nil
 }
