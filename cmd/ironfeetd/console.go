@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"net/http"
+	"sync"
 
 	"ironfeet/app/casework/office"
 	"ironfeet/app/console"
+	"ironfeet/app/export"
 	"ironfeet/store/audit"
 	"ironfeet/sync/county"
 )
@@ -18,19 +22,51 @@ type ConsoleFlags struct {
 }
 
 // openConsole makes the console of an office whose server runs.
-func (c *ConsoleFlags) openConsole(ctx context.Context, o *Output, of *office.Office, server *county.Server, secure bool, log *slog.Logger) (*console.Console, *audit.Log, error) {
+func (c *ConsoleFlags) openConsole(o *Output, of *office.Office, server *county.Server, book *audit.Log, secure bool, log *slog.Logger) (*console.Console, error) {
 	kinds, err := c.read(o)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
+	return console.New(console.Options{Office: of, Server: server, Audit: book, Kinds: kinds, Address: c.Public, Secure: secure, Log: log})
+}
+
+// house adds to a running server what the county's people need: the audit log, the
+// console, backups and whatever else is done by itself. What it returns ends it all
+// and lets others witness the audit log as it then is.
+func (c *ServeCmd) house(ctx context.Context, o *Output, of *office.Office, server *county.Server, h *http.Server, secure bool, upgraded string, log *slog.Logger) (func(), error) {
 	book, err := openAudit(ctx, of)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	made, err := console.New(console.Options{Office: of, Server: server, Audit: book, Kinds: kinds, Address: c.Public, Secure: secure, Log: log})
-	if err != nil {
-		book.Close()
-		return nil, nil, err
+	if upgraded != "" {
+		if _, err := book.Append(ctx, audit.Act{Actor: "server", Action: audit.Upgrade, Object: programVersion(), Detail: map[string]string{"copy": upgraded}}); err != nil {
+			return nil, errors.Join(err, book.Close())
+		}
 	}
-	return made, book, nil
+	desk := &export.Desk{World: of.World, Replica: of.Replica, Audit: book, NodeKey: of.NodeKey, Root: of.Root, Dir: of.Dir}
+	var web *console.Console
+	if !c.NoConsole {
+		if web, err = c.openConsole(o, of, server, book, secure, log); err != nil {
+			return nil, errors.Join(err, book.Close())
+		}
+		desk = web.Desk
+		h.Handler = web.Beside(h.Handler)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var work sync.WaitGroup
+	keep := &upkeep{UpkeepFlags: c.UpkeepFlags, office: of, audit: book, desk: desk, log: log}
+	work.Go(func() { keep.run(ctx) })
+	return func() {
+		cancel()
+		work.Wait()
+		if web != nil {
+			web.Close()
+		}
+		if n, err := book.Size(context.Background()); err == nil && n > 0 {
+			if err := book.Witness(context.Background(), of.Replica); err != nil {
+				log.Error("audit checkpoint not written", "error", err.Error())
+			}
+		}
+		_ = book.Close() // every entry was durable when it was written
+	}, nil
 }

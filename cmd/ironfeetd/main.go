@@ -50,6 +50,8 @@ type commands struct {
 	Status        StatusCmd        `cmd:"" help:"Say what a data folder holds and what is waiting."`
 	Doctor        DoctorCmd        `cmd:"" help:"Check every invariant of a data folder; rebuild its state on request."`
 	Purge         PurgeCmd         `cmd:"" help:"Remove what need not be kept any longer, with a certificate."`
+	Config        kong.ConfigFlag  `help:"A TOML file with values for flags; /etc/ironfeet/ironfeetd.toml is read if it is there." placeholder:"FILE"`
+	Drill         DrillCmd         `cmd:"" name:"restore-drill" help:"Restore a backup into a folder that is thrown away, and check it."`
 
 	Backup      BackupCmd      `cmd:"" help:"Write everything that a data folder holds into one encrypted file."`
 	Restore     RestoreCmd     `cmd:"" help:"Make a data folder of a backup, as a new node."`
@@ -68,6 +70,7 @@ func run(args []string, out, errw io.Writer) (status int) {
 	parser, err := kong.New(&cli,
 		kong.Name("ironfeetd"),
 		kong.Description("Ironfeet 铁脚板: household visits without signal, merged, reviewed and provable.\n\nTry it: ironfeetd demo --dir demo-data"),
+		kong.Configuration(readConfig, configFile),
 		kong.Vars{"lang": systemLanguage()},
 		kong.Writers(out, errw),
 		kong.Exit(func(code int) { usage = code; panic(kongExit{}) }),

@@ -30,6 +30,7 @@ type ServeCmd struct {
 	Verbose bool   `help:"Log every request: method, route, status, time; nothing of what it holds."`
 
 	ConsoleFlags
+	UpkeepFlags
 }
 
 // A ListenError says why the server cannot listen.
@@ -76,6 +77,10 @@ func (c *ServeCmd) Run(o *Output) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
+	upgraded, err := beforeUpgrade(world.Real(), c.Data, programVersion())
+	if err != nil {
+		return err
+	}
 	of, err := office.Open(ctx, world.Real(), c.Data)
 	if err != nil {
 		return err
@@ -95,15 +100,11 @@ func (c *ServeCmd) Run(o *Output) error {
 	if err != nil {
 		return &ListenError{Address: c.Listen, Why: "busy", Err: err}
 	}
-	if !c.NoConsole {
-		web, book, err := c.openConsole(ctx, o, of, server, secure, log)
-		if err != nil {
-			return errors.Join(err, listener.Close())
-		}
-		defer book.Close()
-		defer web.Close()
-		h.Handler = web.Beside(h.Handler)
+	stopHouse, err := c.house(ctx, o, of, server, h, secure, upgraded, log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
 	}
+	defer stopHouse()
 	ended := make(chan error, 2)
 	if c.Monitor != "" {
 		watch, err := net.Listen("tcp", c.Monitor)
