@@ -112,7 +112,7 @@ func villageMap(title string, list []Village) template.HTML {
 		south, north, west, east = min(south, lat), max(north, lat), min(west, lon), max(east, lon)
 		most = max(most, v.Households)
 	}
-	narrow := math.Cos((south + north) / 2 * math.Pi / 180) // a degree of longitude is shorter here
+	narrow := math.Cos((south + north) / 2 * math.Pi / 180)                                                // a degree of longitude is shorter here
 	scale := min((width-2*margin)/max((east-west)*narrow, 0.01), (height-2*margin)/max(north-south, 0.01)) // at least a kilometre wide
 	left := (width - (east-west)*narrow*scale) / 2
 	top := (height - (north-south)*scale) / 2

@@ -64,11 +64,14 @@ func TestAccountsByCommand(t *testing.T) {
 	status, out, errs := command("user", "list", "--data", dir)
 	require.Equal(t, 0, status, errs)
 	require.Contains(t, out, "disabled: left")
+	typed(t, longPassword+" again")
+	status, _, errs = command("user", "password", "--data", dir, "clerk")
+	require.Equal(t, 0, status, errs)
 	status, _, _ = command("user", "disable", "--data", dir, "nobody", "--reason", "x")
 	require.Equal(t, 1, status)
 	status, out, errs = command("doctor", "--data", dir)
 	require.Equal(t, 0, status, errs)
-	require.Contains(t, out, "audit log: 2 entries")
+	require.Contains(t, out, "audit log: 3 entries")
 }
 
 func TestOneConfigurationFile(t *testing.T) {
@@ -78,6 +81,10 @@ func TestOneConfigurationFile(t *testing.T) {
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 		return file
 	}
+	example, err := os.ReadFile("systemd/ironfeetd.toml")
+	require.NoError(t, err)
+	status, _, problem := command("--config", write(strings.ReplaceAll(string(example), "tls-", "#tls-")), "serve", "--help")
+	require.Equal(t, 0, status, problem)
 	good := write("data = '" + dir + "'\n[init]\nname = '云栖县（虚构）'\ndivision = '459921'\n[serve]\nbackup-every = '12h'\nbackup-keep = 3\nno-console = true\n")
 	status, out, errs := command("--config", good, "init")
 	require.Equal(t, 0, status, errs)

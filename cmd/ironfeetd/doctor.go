@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/google/uuid"
+
 	"ironfeet/app/casework/office"
 	"ironfeet/app/words"
 	"ironfeet/store"
@@ -92,7 +94,15 @@ func checkAudit(ctx context.Context, of *office.Office) (int64, []audit.Finding,
 		return 0, nil, err
 	}
 	defer log.Close()
-	witnessed, err := audit.Witnessed(ctx, of.Replica, of.Replica.Identity().Node)
+	nodes, err := countyNodes(ctx, of)
+	if err != nil {
+		return 0, nil, err
+	}
+	var ids []uuid.UUID
+	for _, n := range nodes {
+		ids = append(ids, n.Subject)
+	}
+	witnessed, err := audit.Witnessed(ctx, of.Replica, ids...)
 	if err != nil {
 		return 0, nil, err
 	}

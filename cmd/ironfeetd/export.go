@@ -3,11 +3,13 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/ed25519"
 	"encoding/hex"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,9 +58,26 @@ func (c *ExportCmd) Run(o *Output) error {
 
 // openAudit opens the folder's audit log.
 func openAudit(ctx context.Context, of *office.Office) (*audit.Log, error) {
+	nodes, err := countyNodes(ctx, of)
+	if err != nil {
+		return nil, err
+	}
+	var known []ed25519.PublicKey
+	for _, n := range nodes {
+		known = append(known, n.Key)
+	}
 	return audit.Open(ctx, audit.Options{
-		World: of.World, Dir: of.Dir, Sealer: of.Replica, Key: of.NodeKey, Name: "ironfeet.audit/" + of.Replica.Identity().Division,
+		World: of.World, Dir: of.Dir, Sealer: of.Replica, Key: of.NodeKey, Name: "ironfeet.audit/" + of.Replica.Identity().Division, Known: known,
 	})
+}
+
+// countyNodes are the nodes that the county has and had: one more after each restore.
+func countyNodes(ctx context.Context, of *office.Office) ([]trust.Certificate, error) {
+	roll, err := of.Roll(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(roll.Nodes(), func(c trust.Certificate) bool { return c.Role != trust.County }), nil
 }
 
 // byHand is who acted when nobody signed in: whoever has the machine.

@@ -19,6 +19,7 @@ type UserCmd struct {
 	List    UserListCmd    `cmd:"" help:"List the accounts."`
 	Disable UserDisableCmd `cmd:"" help:"Disable an account; its sessions end at once."`
 	Enable  UserEnableCmd  `cmd:"" help:"Let a disabled account in again."`
+	Reset   UserResetCmd   `cmd:"" name:"password" help:"Give an account a new password, as after a restore."`
 }
 
 // UserAddCmd makes an account. The password is read from standard input, never
@@ -116,6 +117,39 @@ type UserEnableCmd struct {
 
 func (c *UserEnableCmd) Run(o *Output) error {
 	return setAccount(o, c.DataFlag, c.Login, "enable", "")
+}
+
+// UserResetCmd gives an account a new password.
+type UserResetCmd struct {
+	DataFlag
+	Login string `arg:"" help:"The account's login."`
+}
+
+func (c *UserResetCmd) Run(o *Output) error {
+	fmt.Fprintf(o.Err, "New password of %s (at least %d characters): ", c.Login, accounts.LeastPassword)
+	line, err := bufio.NewReader(io.LimitReader(os.Stdin, 1024)).ReadString('\n')
+	if err != nil && line == "" {
+		return &FileError{File: "standard input", Why: "unreadable", Err: err}
+	}
+	ctx := context.Background()
+	of, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer of.Close()
+	log, err := openAudit(ctx, of)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	if err := accounts.Of(of).NewPassword(ctx, c.Login, strings.TrimRight(line, "\r\n")); err != nil {
+		return err
+	}
+	if _, err := log.Append(ctx, audit.Act{Actor: byHand, Action: audit.Account, Object: c.Login, Count: 1, Detail: map[string]string{"do": "password"}}); err != nil {
+		return err
+	}
+	fmt.Fprintf(o.Out, "%s has a new password\n", c.Login)
+	return nil
 }
 
 func setAccount(o *Output, data DataFlag, login, do, reason string) error {

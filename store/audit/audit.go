@@ -91,6 +91,10 @@ type Options struct {
 	Sealer Sealer
 	Key    ed25519.PrivateKey // of the county's node: signs checkpoints
 	Name   string             // the log's name in checkpoints: ironfeet.audit/<division>
+
+	// Known are the keys of nodes that the county had before this one, as after a
+	// backup was restored: their checkpoints still count.
+	Known []ed25519.PublicKey
 }
 
 // An Act is what is to be recorded.

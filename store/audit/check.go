@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -149,17 +150,23 @@ func (l *Log) Checkpoint(ctx context.Context) ([]byte, error) {
 	return note.Sign(&note.Note{Text: text}, signer)
 }
 
-// OpenCheckpoint reads a checkpoint that this node signed.
+// OpenCheckpoint reads a checkpoint that a node of this county signed.
 func (l *Log) OpenCheckpoint(text []byte) (tlog.Tree, error) {
-	vkey, err := note.NewEd25519VerifierKey(l.o.Name, l.o.Key.Public().(ed25519.PublicKey))
-	if err != nil {
-		return tlog.Tree{}, err
+	var verifiers []note.Verifier
+	for _, key := range append([]ed25519.PublicKey{l.o.Key.Public().(ed25519.PublicKey)}, l.o.Known...) {
+		vkey, err := note.NewEd25519VerifierKey(l.o.Name, key)
+		if err != nil {
+			return tlog.Tree{}, err
+		}
+		v, err := note.NewVerifier(vkey)
+		if err != nil {
+			return tlog.Tree{}, err
+		}
+		if !slices.ContainsFunc(verifiers, func(have note.Verifier) bool { return have.KeyHash() == v.KeyHash() }) {
+			verifiers = append(verifiers, v)
+		}
 	}
-	verifier, err := note.NewVerifier(vkey)
-	if err != nil {
-		return tlog.Tree{}, err
-	}
-	n, err := note.Open(text, note.VerifierList(verifier))
+	n, err := note.Open(text, note.VerifierList(verifiers...))
 	if err != nil {
 		return tlog.Tree{}, fmt.Errorf("the checkpoint: %w", err)
 	}
@@ -195,17 +202,20 @@ func (l *Log) Witness(ctx context.Context, r *store.Replica) error {
 	return err
 }
 
-// Witnessed returns every checkpoint that was ever written into the change log.
-func Witnessed(ctx context.Context, r *store.Replica, node uuid.UUID) ([][]byte, error) {
-	history, err := r.History(ctx, node)
-	if err != nil {
-		return nil, err
-	}
+// Witnessed returns every checkpoint that these nodes of the county ever wrote into
+// the change log.
+func Witnessed(ctx context.Context, r *store.Replica, nodes ...uuid.UUID) ([][]byte, error) {
 	var list [][]byte
-	for _, c := range history {
-		for _, f := range c.Fields {
-			if f.Name == fieldCheckpoint {
-				list = append(list, []byte(f.Value.Text()))
+	for _, node := range nodes {
+		history, err := r.History(ctx, node)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range history {
+			for _, f := range c.Fields {
+				if f.Name == fieldCheckpoint {
+					list = append(list, []byte(f.Value.Text()))
+				}
 			}
 		}
 	}

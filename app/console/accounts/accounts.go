@@ -237,6 +237,33 @@ func (b *Book) Enable(ctx context.Context, login string) error {
 	})
 }
 
+// NewPassword gives an account another password, and its person another key. After
+// a restore everybody needs one: passwords do not travel in backups.
+func (b *Book) NewPassword(ctx context.Context, login, password string) error {
+	if len([]rune(password)) < LeastPassword {
+		return &Error{Why: "password", Least: LeastPassword}
+	}
+	return b.change(ctx, login, func(a *Account) error {
+		key, err := b.office.Vault.AddPerson(b.office.Keys, a.Person, a.Name, password)
+		if err != nil || a.Role == Administrator {
+			return err
+		}
+		root, err := b.office.RootKey()
+		if err != nil {
+			return err
+		}
+		now, own := b.office.World.Now(), b.office.Replica.Identity()
+		cert, err := root.Certify(trust.Certificate{
+			Subject: a.Person, What: trust.ForPerson, Name: a.Name, Key: key, Role: a.Role, Scope: a.Scope, From: now, Until: now.AddDate(10, 0, 0),
+		})
+		if err != nil {
+			return err
+		}
+		_, err = b.office.Replica.Write(ctx, own.Node, trust.CertificateEdit(cert, own.Division))
+		return err
+	})
+}
+
 // SignIn looks at login and password. The answer to a wrong one is the same, and
 // takes as long, whether there is such a login or not.
 func (b *Book) SignIn(ctx context.Context, login, password string) (Account, error) {
