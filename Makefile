@@ -9,7 +9,7 @@ SERVER  := $(BUILD)/ironfeetd
 APP     := $(BUILD)/ironfeet
 FOLDERS := app assets cmd forms store sync
 
-.PHONY: demo test app serve test-interop bench simulate kills mutants clean
+.PHONY: demo test test-console chromium app serve test-interop bench simulate kills mutants clean
 
 demo: $(SERVER)
 	$(SERVER) demo
@@ -20,10 +20,21 @@ $(SERVER): FORCE
 
 # The app's screens are tested too: by Fyne's software painter, without a display
 # and without cgo; the tag ci replaces the window driver in cmd/ironfeet.
-test: test-interop
+test: test-interop chromium
 	@unformatted=$$(gofmt -l $(FOLDERS)); if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted"; exit 1; fi
 	CGO_ENABLED=0 $(GO) vet -tags ci ./...
 	LANG=zh_CN.UTF-8 CGO_ENABLED=0 $(GO) test -tags ci -timeout 20m ./...
+
+# The console end to end in Debian's Chromium, without scripts, at desktop and tablet
+# width. A part of make test; IRONFEET_PICTURES=DIR keeps what it saw.
+test-console: chromium
+	IRONFEET_BROWSER=1 CGO_ENABLED=0 $(GO) test -tags ci -count 1 ./app/console/...
+
+# Without the right to install it, make test says so and passes over the browser.
+chromium:
+	@command -v chromium >/dev/null || { sudo=""; [ "$$(id -u)" = 0 ] || sudo="sudo -n"; \
+	  command -v apt-get >/dev/null && $$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+	  || echo "chromium cannot be installed here: the console is tested without a browser"
 
 # The app opens on the data of tablet A of the demo; the demo is run first if it
 # has not been. With -tags gles the cold build takes a quarter of the time.

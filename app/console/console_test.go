@@ -448,6 +448,7 @@ func TestAnIdleSessionEnds(t *testing.T) {
 func TestWhatOtherSitesCannotDo(t *testing.T) {
 	h := open(t)
 	v := h.in(t, "clerk")
+	defer v.post("language", url.Values{"to": {"zh"}}) // others use the session too
 	before := h.newest(t, audit.SignIn).N
 	for _, head := range []map[string]string{
 		{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "same-site"},

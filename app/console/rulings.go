@@ -264,7 +264,7 @@ func (c *Console) standardsPreview(w http.ResponseWriter, r *http.Request, a *ac
 	more := map[string]any{"Problems": problems, "Fresh": fresh, "Old": old, "Name": name}
 	if old != nil {
 		more["Changes"] = changes(old, fresh)
-		effect, err := c.whatIf(r, old, fresh)
+		effect, err := c.whatIf(r, fresh)
 		if err != nil {
 			c.broken(w, r, err)
 			return
@@ -308,7 +308,6 @@ type effect struct {
 	Households, Changed int
 	Before, After       int64 // fen a month
 	Moves               []move
-	Limited             bool
 }
 
 type move struct {
@@ -316,37 +315,26 @@ type move struct {
 	Count    int
 }
 
-// mostWhatIf bounds how many households one look works out.
-const mostWhatIf = 2000
-
-func (c *Console) whatIf(r *http.Request, old, fresh *standards.RuleSet) (*effect, error) {
-	out := &effect{}
-	moves := map[[2]string]int{}
-	labels := map[string]string{}
-	for rec, err := range export.Records(r.Context(), c.Office.Replica, export.Selection{Status: export.OnlyVerified}) {
-		if err != nil {
-			return nil, err
-		}
-		if rec.Visit.Content.Outcome != "completed" {
-			continue
-		}
-		if out.Households == mostWhatIf {
-			out.Limited = true
-			break
-		}
-		out.Households++
-		record, at := rec.Visit.Record.Nested(), rec.Visit.EndedAt()
-		was, is := old.Outcome(record, at), fresh.Outcome(record, at)
-		labels[was.Category], labels[is.Category] = was.Label, is.Label
-		out.Before += int64(was.Amount)
-		out.After += int64(is.Amount)
-		if was.Category != is.Category || was.Amount != is.Amount {
-			out.Changed++
-			moves[[2]string{was.Category, is.Category}]++
-		}
+// whatIf asks casework and adds its answer up for the page.
+func (c *Console) whatIf(r *http.Request, fresh *standards.RuleSet) (*effect, error) {
+	effects, _, err := determination.WhatIf(r.Context(), c.Office.Replica, "", fresh, c.Office.World.Now())
+	if err != nil {
+		return nil, err
 	}
-	for m, n := range moves {
-		out.Moves = append(out.Moves, move{cmp.Or(labels[m[0]], m[0]), cmp.Or(labels[m[1]], m[1]), n})
+	out := &effect{Households: effects.Households, Changed: len(effects.Changed), Before: int64(effects.BeforeFen), After: int64(effects.AfterFen)}
+	say := c.say(r)
+	label := func(category string) string {
+		if key := "category." + category; say.Has(key) {
+			return say.Say(key, nil)
+		}
+		return category
+	}
+	for from, all := range effects.Moves {
+		for to, n := range all {
+			if from != to {
+				out.Moves = append(out.Moves, move{label(from), label(to), n})
+			}
+		}
 	}
 	slices.SortFunc(out.Moves, func(x, y move) int {
 		return cmp.Or(cmp.Compare(y.Count, x.Count), cmp.Compare(x.From+x.To, y.From+y.To))
