@@ -33,6 +33,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/google/uuid"
 	"modernc.org/sqlite"
@@ -78,12 +79,13 @@ type Replica struct {
 	id    Identity
 	lock  *folderLock
 
-	read  *sql.DB
-	write *sql.DB
-	turn  sync.Mutex // held by whoever writes; guards last and find
-	last  Clock      // of the newest own change
-	seq   uint64     // of the newest own change
-	find  *index
+	read   *sql.DB
+	write  *sql.DB
+	turn   sync.Mutex    // held by whoever writes; guards last and find
+	writes atomic.Uint64 // transactions that were begun
+	last   Clock         // of the newest own change
+	seq    uint64        // of the newest own change
+	find   *index
 
 	open     func(*Bundle) error // Options.Unpack
 	recent   recent
@@ -322,8 +324,13 @@ func (r *Replica) Newest() uint64 {
 	return r.seq
 }
 
+// Writes counts the transactions that were begun: long reading jobs look whether
+// somebody is writing, and make way.
+func (r *Replica) Writes() uint64 { return r.writes.Load() }
+
 // transact runs one writing transaction; nothing of it stays if it fails.
 func (r *Replica) transact(ctx context.Context, do func(*sql.Tx) error) error {
+	r.writes.Add(1)
 	r.turn.Lock()
 	defer r.turn.Unlock()
 	if r.keys.Locked() {

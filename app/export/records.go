@@ -104,7 +104,11 @@ func readPages(ctx context.Context, r *store.Replica, s Selection, pages chan<- 
 		return send(page)
 	}
 	var at store.Place
+	way := &makeWay{r: r}
 	for {
+		if err := way.wait(ctx); err != nil {
+			return err
+		}
 		households, err := r.PageByPlace(ctx, store.Household, s.Division, "", at, pageOf)
 		if err != nil || len(households) == 0 {
 			return err
@@ -119,6 +123,30 @@ func readPages(ctx context.Context, r *store.Replica, s Selection, pages chan<- 
 			return err
 		}
 	}
+}
+
+// makeWay keeps an export from slowing down what comes in: while somebody else
+// writes, it rests three times as long as it works. Only the pace depends on the
+// clock, nothing that is written.
+type makeWay struct {
+	r      *store.Replica
+	began  time.Time
+	writes uint64
+}
+
+func (m *makeWay) wait(ctx context.Context) error {
+	now, writes := time.Now(), m.r.Writes()
+	if !m.began.IsZero() && writes != m.writes {
+		rest := time.NewTimer(min(3*now.Sub(m.began), 2*time.Second))
+		defer rest.Stop()
+		select {
+		case <-rest.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	m.began, m.writes = time.Now(), m.r.Writes()
+	return nil
 }
 
 // complete adds to households what belongs to them.

@@ -1,0 +1,75 @@
+package practice
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+
+	"github.com/fxamacker/cbor/v2"
+	"github.com/google/uuid"
+
+	"ironfeet/app/casework/office"
+	"ironfeet/app/casework/review"
+	"ironfeet/app/casework/visit"
+	"ironfeet/assets/yunqi"
+	"ironfeet/store"
+	"ironfeet/store/world"
+)
+
+// Large is a county's folder with so many households and nothing else, to measure on.
+func Large(ctx context.Context, w world.World, dir string, households int) (*office.Office, error) {
+	c := yunqi.New(yunqi.Seed, households)
+	of, err := office.Found(ctx, w, dir, c.Name, c.Code)
+	if err != nil {
+		return nil, err
+	}
+	author := of.Replica.Identity().Node
+	const chunk = 5000
+	for from := 0; from < len(c.Households); from += chunk {
+		part := *c
+		part.Households = c.Households[from:min(from+chunk, len(c.Households))]
+		if _, err := Load(ctx, of, author, &part); err != nil {
+			return of, err
+		}
+	}
+	return of, nil
+}
+
+// Copies gives the first households of a county's folder each a copy of one signed
+// visit, accepted, with files of its own. Nobody attested the copies: they are for
+// measuring, and no package that verifies comes of them.
+func Copies(ctx context.Context, of *office.Office, of1 *visit.Signed, visits int) error {
+	enc, err := cbor.CoreDetEncOptions().EncMode()
+	if err != nil {
+		return err
+	}
+	r := of.Replica
+	var at store.Place
+	for made := 0; made < visits; {
+		page, err := r.PageByPlace(ctx, store.Household, "", "", at, min(500, visits-made))
+		if err != nil || len(page) == 0 {
+			return fmt.Errorf("%d of %d visits: too few households (%w)", made, visits, err)
+		}
+		var edits []store.Edit
+		for _, h := range page {
+			at = store.Place{Division: h.Division, ID: h.ID}
+			content := of1.Content
+			content.Visit, content.Household, content.Division = of.World.NewID(), h.ID, h.Division
+			raw, err := enc.Marshal(content)
+			if err != nil {
+				return err
+			}
+			digest := sha256.Sum256(raw)
+			edits = append(edits, store.Edit{Kind: store.Visit, Entity: content.Visit, Division: h.Division, Fields: map[string]store.Value{
+				"parent": store.Text(h.ID.String()), "content": store.Bytes(raw), "digest": store.Bytes(digest[:]), "attestations": store.Of(of1.Attestations), "investigators": store.Of([]string{}),
+			}}, store.Edit{Kind: store.Review, Entity: uuid.NewSHA1(content.Visit, []byte("review")), Division: h.Division, Fields: map[string]store.Value{
+				"parent": store.Text(content.Visit.String()), "decision": store.Text(review.Accepted), "state": store.Text(review.Accepted),
+			}})
+			made++
+		}
+		if _, err := r.Write(ctx, r.Identity().Node, edits...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
