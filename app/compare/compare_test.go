@@ -89,6 +89,7 @@ func TestOneRow(t *testing.T) {
 		{"titles above", "某某局清单,\n2026年3月,\n姓名,身份证号\n韦大山," + id, "matched A"},
 		{"a total below", "姓名,身份证号\n韦大山," + id + "\n合计,1", "matched A"},
 		{"semicolons", "姓名;身份证号\n韦大山;" + id, "matched A"},
+		{"tabs below a title with commas", "某某局,清单,虚构\n姓名\t身份证号\t备注\n韦大山\t" + id + "\t", "matched A"},
 		{"tabs", "姓名\t身份证号\n韦大山\t" + id, "matched A"},
 		{"an apostrophe and spaces", "姓名,身份证号\n韦 大山,' " + id[:6] + " " + id[6:], "matched A"},
 		{"full width", "姓名,身份证号\n韦大山,４５９９２１１９５２０３１５００１３", "matched A"},
@@ -115,6 +116,11 @@ func TestOneRow(t *testing.T) {
 				{"utf-8 bom", func(s string) []byte { return []byte("\ufeff" + s) }},
 				{"gb18030", func(s string) []byte {
 					b, err := simplifiedchinese.GB18030.NewEncoder().Bytes([]byte(s))
+					require.NoError(t, err)
+					return b
+				}},
+				{"utf-16 without its mark", func(s string) []byte {
+					b, err := unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM).NewEncoder().Bytes([]byte("list of persons\n" + s))
 					require.NoError(t, err)
 					return b
 				}},

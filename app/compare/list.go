@@ -65,7 +65,7 @@ type Unread struct {
 type List struct {
 	File     string
 	Encoding string
-	Digest   [32]byte
+	Digest   [32]byte `json:"-"`
 	Mapping  Mapping
 	Headings []string
 	Sheets   []SheetReport

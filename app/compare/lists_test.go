@@ -288,6 +288,43 @@ func doctype(t *testing.T, data []byte) []byte {
 	})
 }
 
+// What lies in other files is not followed, and said.
+func TestAWorkbookThatRefersToOthers(t *testing.T) {
+	data := book(t, func(f *excelize.File) { set(t, f, "Sheet1", []any{"姓名", "身份证号"}, []any{"韦大山", id}) })
+	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	require.NoError(t, err)
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	for _, f := range z.File {
+		require.NoError(t, w.Copy(f))
+	}
+	for _, part := range []string{"xl/externalLinks/externalLink1.xml", "xl/vbaProject.bin"} {
+		p, err := w.Create(part)
+		require.NoError(t, err)
+		_, err = p.Write([]byte("<externalLink/>"))
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.Close())
+	rep := compareAll(t, compare.FromBytes("x.xlsx", out.Bytes()))
+	require.Equal(t, 1, rep.Matched)
+	require.Equal(t, []compare.Note{{Code: "list.note.external_links"}, {Code: "list.note.macros"}}, rep.Notes)
+}
+
+// Two people of the registry under one number: the row is about the one whose name
+// agrees, and that the number is there twice is said.
+func TestANumberThatTwoPeopleHave(t *testing.T) {
+	both := func(yield func(compare.Person, error) bool) {
+		people(func(p compare.Person, err error) bool {
+			p.Number = id
+			return yield(p, err)
+		})
+	}
+	rep, err := compare.Compare(kinds(t), plain, compare.FromBytes("x.csv", []byte("姓名,身份证号\n阿依·古丽,"+id+"\n某人,"+id+"\n")), both, today, nil, nil)
+	require.NoError(t, err)
+	require.Equal(t, []int{2, 2}, []int{rep.Matched, rep.Twice})
+	require.Equal(t, map[compare.Level]int{"A": 1, "B": 1}, rep.Levels)
+}
+
 // A list that changes under our eyes is refused whole: nothing of it is written.
 func TestAFileThatChangesWhileItIsRead(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "x.csv")

@@ -36,11 +36,10 @@ func (f *File) openText() (*opened, error) {
 	}
 	start := head[mark:]
 	if decode != nil {
-		// The end of the head may lie within a character.
-		text, _, _ := transform.Bytes(decode.NewDecoder(), start[:max(0, len(start)-len(start)%2-4)])
-		if start = text; len(text) == 0 {
-			start, _, _ = transform.Bytes(decode.NewDecoder(), head[mark:])
+		if int64(len(head)) < f.Size { // its end may lie within a character
+			start = start[:len(start)-len(start)%2-4]
 		}
+		start, _, _ = transform.Bytes(decode.NewDecoder(), start)
 	}
 	if bytes.IndexByte(start[:min(len(start), 4096)], 0) >= 0 {
 		return nil, f.err("no_table", "")
@@ -180,12 +179,21 @@ func (c *utf8Check) Write(p []byte) (int, error) {
 
 func (c *utf8Check) valid() bool { return !c.bad && c.n == 0 }
 
-// separator is the most frequent of comma, tab and semicolon in the first lines.
+// separator is what most of the first lines agree on: commas in a title above a list
+// with tabs say nothing.
 func separator(head string) rune {
-	best, most := ',', strings.Count(head, ",")
-	for _, r := range "\t;|" {
-		if n := strings.Count(head, string(r)); n > most {
-			best, most = r, n
+	best, most := ',', 0
+	for _, r := range ",\t;|" {
+		counts := map[int]int{} // how many lines have it so often
+		for line := range strings.Lines(head) {
+			if n := strings.Count(line, string(r)); n > 0 {
+				counts[n]++
+			}
+		}
+		for n, lines := range counts {
+			if lines*n > most || lines*n == most && r == ',' {
+				best, most = r, lines*n
+			}
 		}
 	}
 	return best

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"maps"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"ironfeet/app/casework/alerts"
@@ -14,6 +16,7 @@ import (
 	"ironfeet/app/compare"
 	"ironfeet/app/words"
 	"ironfeet/assets/yunqi"
+	"ironfeet/store/audit"
 )
 
 // CompareCmd compares department lists.
@@ -164,8 +167,41 @@ type ComparePreviewCmd struct{ compareFlags }
 
 func (c *ComparePreviewCmd) Run(o *Output) error {
 	return c.run(o, func(ctx context.Context, of *office.Office, k *alerts.Kinds, s *alerts.Source, f *compare.File) (*compare.Report, error) {
-		return compare.Preview(ctx, of.Replica, of.World, k, s, f, compare.Options{Mapping: c.mapping()})
+		rep, err := compare.Preview(ctx, of.Replica, of.World, k, s, f, compare.Options{Mapping: c.mapping()})
+		if err == nil && !c.JSON {
+			for _, line := range columnsOf(rep, s) {
+				fmt.Fprintln(o.Out, line)
+			}
+		}
+		return rep, err
 	})
+}
+
+// columnsOf tells which column was taken for what, and which were left.
+func columnsOf(rep *compare.Report, s *alerts.Source) []string {
+	used := map[string]bool{}
+	line := func(what, heading string) string {
+		if heading == "" {
+			return "  " + what + ": no column"
+		}
+		used[strings.TrimSpace(heading)] = true
+		return "  " + what + ": " + heading
+	}
+	m := rep.Mapping
+	lines := []string{"columns:", line("identity number", m.ID), line("name", m.Name)}
+	for _, f := range s.Fields {
+		lines = append(lines, line(f.Label, m.Fields[f.Name]))
+	}
+	var rest []string
+	for _, h := range rep.Headings {
+		if !used[h] {
+			rest = append(rest, h)
+		}
+	}
+	if len(rest) > 0 {
+		lines = append(lines, "  not looked at: "+strings.Join(rest, ", "))
+	}
+	return lines
 }
 
 // CompareRunCmd compares.
@@ -176,6 +212,17 @@ type CompareRunCmd struct {
 
 func (c *CompareRunCmd) Run(o *Output) error {
 	return c.run(o, func(ctx context.Context, of *office.Office, k *alerts.Kinds, s *alerts.Source, f *compare.File) (*compare.Report, error) {
-		return compare.Run(ctx, of.Replica, of.World, of.Replica.Identity().Node, k, s, f, compare.Options{Mapping: c.mapping(), Corrects: c.Corrects})
+		rep, err := compare.Run(ctx, of.Replica, of.World, of.Replica.Identity().Node, k, s, f, compare.Options{Mapping: c.mapping(), Corrects: c.Corrects})
+		if err != nil {
+			return nil, err
+		}
+		log, err := openAudit(ctx, of)
+		if err != nil {
+			return nil, err
+		}
+		defer log.Close()
+		_, err = log.Append(ctx, audit.Act{Actor: byHand, Action: audit.Compare, Object: s.Name, Count: int64(rep.Read), Detail: map[string]string{
+			"file": rep.File, "sha256": hex.EncodeToString(rep.Digest[:]), "alerts": strconv.Itoa(rep.Raised.Alerts)}})
+		return rep, err
 	})
 }

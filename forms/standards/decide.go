@@ -34,21 +34,33 @@ const advice = "建议，须人工审核"
 // of ReadHousehold: texts by name, lists of rows. It is not changed. What cannot be
 // worked out is missing, never an error.
 func (rs *RuleSet) Decide(household map[string]any, on time.Time) Decision {
-	return rs.decide(household, on, true)
+	return rs.decide(household, on, whole)
 }
 
 // Outcome is Decide without what was compared on the way: category, amount,
 // persons, what is missing. For a whole county at once.
 func (rs *RuleSet) Outcome(household map[string]any, on time.Time) Decision {
-	return rs.decide(household, on, false)
+	return rs.decide(household, on, outcome)
 }
 
-func (rs *RuleSet) decide(household map[string]any, on time.Time, traced bool) Decision {
+// How much is written down.
+type extent int
+
+const (
+	result  extent = iota // category, amount, what persons have, what is missing
+	outcome               // checks, needs and nearness to limits too
+	whole                 // every comparison too
+)
+
+func (rs *RuleSet) decide(household map[string]any, on time.Time, extent extent) Decision {
 	on = time.Date(on.Year(), on.Month(), on.Day(), 0, 0, 0, 0, time.UTC)
 	d := Decision{Version: rs.Version, Basis: rs.Basis, On: on.Format(time.DateOnly), Advice: advice}
 	area, _ := household["area"].(string)
-	r := &run{rs: rs, root: clone(household, rs.room), area: area, on: on, facts: map[string]expr.ExactValue{}, decision: &d, traced: traced}
-	r.env = expr.ExactEnv{Value: r.named, Root: r.root, Lists: rs.lists, Today: on, Said: called, Compared: r.compared}
+	r := &run{rs: rs, root: clone(household, rs.room), area: area, on: on, facts: map[string]expr.ExactValue{}, decision: &d, traced: extent == whole}
+	r.env = expr.ExactEnv{Value: r.named, Root: r.root, Lists: rs.lists, Today: on, Said: called}
+	if extent > result {
+		r.env.Compared = r.compared
+	}
 	r.persons()
 	r.workOut()
 	for _, q := range rs.required {
@@ -60,13 +72,16 @@ func (rs *RuleSet) decide(household map[string]any, on time.Time, traced bool) D
 		r.categorize()
 	}
 	r.offer()
+	d.Yuan = d.Amount.String()
+	if extent == result {
+		return d
+	}
 	r.check()
 	for _, n := range rs.needs {
 		if known, truth := r.value(n.formula, nil).Truth(); known && truth {
 			d.Needs = append(d.Needs, Need{n.name, n.label, n.department})
 		}
 	}
-	d.Yuan = d.Amount.String()
 	return d
 }
 

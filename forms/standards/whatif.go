@@ -54,7 +54,7 @@ func WhatIf(today func(Home) *RuleSet, draft *RuleSet, homes []Home) Effects {
 		if rules == nil {
 			return
 		}
-		a, b := rules.Outcome(h.Record, h.On), draft.Outcome(h.Record, h.On)
+		a, b := rules.decide(h.Record, h.On, result), draft.decide(h.Record, h.On, result)
 		list[i] = &Effect{Key: h.Key, Before: a.Category, After: b.Category, BeforeLabel: a.Label, AfterLabel: b.Label,
 			BeforeAmount: a.Amount, AfterAmount: b.Amount, Missing: b.Missing, Persons: moved(a.Offers, b.Offers)}
 	})
