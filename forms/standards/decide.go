@@ -53,6 +53,13 @@ const (
 )
 
 func (rs *RuleSet) decide(household map[string]any, on time.Time, extent extent) Decision {
+	d, _ := rs.decideFrom(nil, nil, household, on, extent)
+	return d
+}
+
+// decideFrom decides; what same says is worked out the same way in another rule
+// set's run over the household is taken from there.
+func (rs *RuleSet) decideFrom(other *run, same *sameness, household map[string]any, on time.Time, extent extent) (Decision, *run) {
 	on = time.Date(on.Year(), on.Month(), on.Day(), 0, 0, 0, 0, time.UTC)
 	d := Decision{Version: rs.Version, Basis: rs.Basis, On: on.Format(time.DateOnly), Advice: advice}
 	area, _ := household["area"].(string)
@@ -62,7 +69,7 @@ func (rs *RuleSet) decide(household map[string]any, on time.Time, extent extent)
 		r.env.Compared = r.compared
 	}
 	r.persons()
-	r.workOut()
+	r.workOut(other, same)
 	for _, q := range rs.required {
 		d.Missing = append(d.Missing, r.unfulfilled(q)...)
 	}
@@ -74,7 +81,7 @@ func (rs *RuleSet) decide(household map[string]any, on time.Time, extent extent)
 	r.offer()
 	d.Yuan = d.Amount.String()
 	if extent == result {
-		return d
+		return d, r
 	}
 	r.check()
 	for _, n := range rs.needs {
@@ -82,7 +89,7 @@ func (rs *RuleSet) decide(household map[string]any, on time.Time, extent extent)
 			d.Needs = append(d.Needs, Need{n.name, n.label, n.department})
 		}
 	}
-	return d
+	return d, r
 }
 
 // persons opens a page for every member.
@@ -213,9 +220,16 @@ func (r *run) near(of *expr.Binary, left, right expr.ExactValue) bool {
 }
 
 // workOut computes the rows' values and the facts, in the order of the sheets.
-func (r *run) workOut() {
-	for _, rule := range r.rs.rows {
+func (r *run) workOut(other *run, same *sameness) {
+	for i, rule := range r.rs.rows {
 		r.rule = ""
+		if same != nil && same.rows[i] {
+			theirs := rowsOf(other.root[rule.list])
+			for j, row := range rowsOf(r.root[rule.list]) {
+				row[rule.name] = theirs[j][rule.name]
+			}
+			continue
+		}
 		for i, row := range rowsOf(r.root[rule.list]) {
 			if rule.list == memberList {
 				r.rule, r.person = rule.label, i+1
@@ -224,7 +238,13 @@ func (r *run) workOut() {
 		}
 	}
 	r.rule, r.person = "", 0
-	for _, f := range r.rs.facts {
+	for i, f := range r.rs.facts {
+		if same != nil && same.facts[i] {
+			v := other.facts[f.name]
+			r.facts[f.name] = v
+			r.decision.Facts = append(r.decision.Facts, Fact{f.name, f.label, v.String(), f.unit})
+			continue
+		}
 		r.rule = f.label
 		v := r.value(f.formula, nil)
 		r.rule = ""

@@ -1,10 +1,13 @@
 package standards
 
 import (
+	"maps"
 	"runtime"
 	"slices"
 	"sync"
 	"time"
+
+	"ironfeet/forms/expr"
 )
 
 // A Home is a household's record to be decided on, under a key of the caller's.
@@ -48,13 +51,15 @@ type Effects struct {
 // is skipped. All processors work on it; the answer does not depend on how.
 func WhatIf(today func(Home) *RuleSet, draft *RuleSet, homes []Home) Effects {
 	list := make([]*Effect, len(homes))
+	known := &sameAs{}
 	each(len(homes), func(i int) {
 		h := homes[i]
 		rules := today(h)
 		if rules == nil {
 			return
 		}
-		a, b := rules.decide(h.Record, h.On, result), draft.decide(h.Record, h.On, result)
+		a, run := rules.decideFrom(nil, nil, h.Record, h.On, result)
+		b, _ := draft.decideFrom(run, known.of(rules, draft), h.Record, h.On, result)
 		list[i] = &Effect{Key: h.Key, Before: a.Category, After: b.Category, BeforeLabel: a.Label, AfterLabel: b.Label,
 			BeforeAmount: a.Amount, AfterAmount: b.Amount, Missing: b.Missing, Persons: moved(a.Offers, b.Offers)}
 	})
@@ -75,6 +80,82 @@ func WhatIf(today func(Home) *RuleSet, draft *RuleSet, homes []Home) Effects {
 		}
 		if e.Changed() {
 			out.Changed = append(out.Changed, *e)
+		}
+	}
+	return out
+}
+
+// A sameness says which rows and facts of a draft are worked out from the same
+// values in the same way as in another rule set, so that one run serves both.
+type sameness struct{ rows, facts []bool }
+
+// sameAs remembers the sameness of each rule set with the draft.
+type sameAs struct {
+	mu   sync.Mutex
+	with map[*RuleSet]*sameness
+}
+
+func (s *sameAs) of(rs, draft *RuleSet) *sameness {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.with == nil {
+		s.with = map[*RuleSet]*sameness{}
+	}
+	if _, known := s.with[rs]; !known {
+		s.with[rs] = same(rs, draft)
+	}
+	return s.with[rs]
+}
+
+// same is nil where the two are built differently: then nothing is taken over.
+func same(rs, draft *RuleSet) *sameness {
+	list := func(rules []rule) (out []string) {
+		for _, r := range rules {
+			out = append(out, r.list+"/"+r.name)
+		}
+		return out
+	}
+	if !slices.Equal(list(rs.rows), list(draft.rows)) || !slices.Equal(list(rs.facts), list(draft.facts)) || !maps.Equal(rs.lists, draft.lists) {
+		return nil
+	}
+	changed := map[string]bool{} // names whose value may be another: of rows, and ${…} of parameters and facts
+	for name := range maps.Keys(draft.parameters) {
+		a, b := rs.parameters[name], draft.parameters[name]
+		if a.value != b.value || a.rural != b.rural || a.urban != b.urban {
+			changed["${"+name+"}"] = true
+		}
+	}
+	touched := func(e *expr.Expr) (yes bool) {
+		expr.Walk(e.Root, func(a expr.Ast) bool {
+			switch a := a.(type) {
+			case *expr.Ref:
+				yes = yes || changed["${"+a.Name+"}"]
+			case *expr.Path:
+				for _, s := range a.Steps {
+					yes = yes || changed[s.Name]
+				}
+			}
+			return !yes
+		})
+		return yes
+	}
+	out := &sameness{make([]bool, len(draft.rows)), make([]bool, len(draft.facts))}
+	// A row may name one that stands below it, of another list: until nothing more
+	// changes.
+	for before := -1; before != len(changed); {
+		before = len(changed)
+		for i, r := range draft.rows {
+			if expr.Source(r.formula.Root) != expr.Source(rs.rows[i].formula.Root) || touched(r.formula) {
+				changed[r.name] = true
+			}
+		}
+	}
+	for i, r := range draft.rows {
+		out.rows[i] = !changed[r.name]
+	}
+	for i, f := range draft.facts {
+		if out.facts[i] = expr.Source(f.formula.Root) == expr.Source(rs.facts[i].formula.Root) && !touched(f.formula); !out.facts[i] {
+			changed["${"+f.name+"}"] = true
 		}
 	}
 	return out
