@@ -23,6 +23,7 @@ import (
 // AlertCmd is about what the county is told to look at.
 type AlertCmd struct {
 	Check    AlertCheckCmd    `cmd:"" help:"List everything that is wrong with a workbook of alert kinds."`
+	Adopt    AlertAdoptCmd    `cmd:"" help:"Take a workbook of alert kinds over as the county's own."`
 	Clocks   AlertClocksCmd   `cmd:"" help:"Raise alerts for days that come (re-checks, birthdays, ends of periods) and for what is there twice."`
 	List     AlertListCmd     `cmd:"" help:"List alerts."`
 	Confirm  AlertConfirmCmd  `cmd:"" help:"Confirm alerts: a person looked at them and wants them visited."`
@@ -37,12 +38,35 @@ type AlertCheckCmd struct {
 }
 
 func (c *AlertCheckCmd) Run(o *Output) error {
-	k, err := (&KindsFlag{Kinds: c.File}).read(o)
+	k, err := (&KindsFlag{Kinds: c.File}).read(o, nil)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(o.Out, "%s: %d sources, %d kinds of alert, %d outcomes\n", filepath.Base(c.File), len(k.Sources), len(k.All), len(k.Outcomes))
 	return nil
+}
+
+// AlertAdoptCmd takes a workbook over.
+type AlertAdoptCmd struct {
+	workFlags
+	File string `arg:"" type:"path" help:"The workbook: .xlsx or .md."`
+}
+
+func (c *AlertAdoptCmd) Run(o *Output) error {
+	data, err := readInput(c.File, alerts.MaxWorkbook)
+	if err != nil {
+		return err
+	}
+	return c.work(o, func(ctx context.Context, of *office.Office, _ uuid.UUID) (*audit.Act, error) {
+		k, problems, err := alerts.Keep(ctx, of.Replica, c.File, data)
+		report(o, filepath.Base(c.File), problems)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(o.Out, "%s is the county's own now: %d sources, %d kinds of alert\n", filepath.Base(c.File), len(k.Sources), len(k.All))
+		sum := sha256.Sum256(data)
+		return &audit.Act{Action: audit.Publish, Object: "alert kinds", Count: 1, Detail: map[string]string{"file": filepath.Base(c.File), "sha256": hex.EncodeToString(sum[:])}}, nil
+	})
 }
 
 // AlertClocksCmd looks at our own data.
@@ -52,11 +76,11 @@ type AlertClocksCmd struct {
 }
 
 func (c *AlertClocksCmd) Run(o *Output) error {
-	k, err := c.read(o)
-	if err != nil {
-		return err
-	}
 	return c.work(o, func(ctx context.Context, of *office.Office, by uuid.UUID) (*audit.Act, error) {
+		k, err := c.read(o, of)
+		if err != nil {
+			return nil, err
+		}
 		hits, err := clocks.Run(ctx, of.Replica, k, of.World.Now())
 		if err != nil {
 			return nil, err
@@ -192,11 +216,11 @@ type AlertCloseCmd struct {
 }
 
 func (c *AlertCloseCmd) Run(o *Output) error {
-	k, err := c.read(o)
-	if err != nil {
-		return err
-	}
 	return c.work(o, func(ctx context.Context, of *office.Office, by uuid.UUID) (*audit.Act, error) {
+		k, err := c.read(o, of)
+		if err != nil {
+			return nil, err
+		}
 		a, err := named(ctx, of, store.Alert, c.ID)
 		if err != nil {
 			return nil, err

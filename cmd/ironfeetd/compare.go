@@ -39,10 +39,15 @@ type compareFlags struct {
 
 // KindsFlag names the county's workbook of alert kinds.
 type KindsFlag struct {
-	Kinds string `type:"path" help:"The county's workbook of sources and alert kinds; the sample county's if not given." placeholder:"FILE"`
+	Kinds string `type:"path" help:"A workbook of sources and alert kinds; otherwise the folder's own (alert adopt), or the sample county's." placeholder:"FILE"`
 }
 
-func (c *KindsFlag) read(o *Output) (*alerts.Kinds, error) {
+func (c *KindsFlag) read(o *Output, of *office.Office) (*alerts.Kinds, error) {
+	if c.Kinds == "" && of != nil {
+		if own, err := alerts.Kept(context.Background(), of.Replica); own != nil || err != nil {
+			return own, err
+		}
+	}
 	name, data := yunqi.AlertKinds()
 	if c.Kinds != "" {
 		var err error
@@ -81,14 +86,6 @@ func (c *compareFlags) mapping() *compare.Mapping {
 }
 
 func (c *compareFlags) run(o *Output, work func(context.Context, *office.Office, *alerts.Kinds, *alerts.Source, *compare.File) (*compare.Report, error)) error {
-	k, err := c.read(o)
-	if err != nil {
-		return err
-	}
-	s := k.Source(c.Source)
-	if s == nil {
-		return &UnknownSourceError{c.Source, k.Names()}
-	}
 	f, err := compare.OpenFile(c.File)
 	if err != nil {
 		return err
@@ -100,6 +97,14 @@ func (c *compareFlags) run(o *Output, work func(context.Context, *office.Office,
 		return err
 	}
 	defer of.Close()
+	k, err := c.read(o, of)
+	if err != nil {
+		return err
+	}
+	s := k.Source(c.Source)
+	if s == nil {
+		return &UnknownSourceError{c.Source, k.Names()}
+	}
 	rep, err := work(ctx, of, k, s, f)
 	if err != nil {
 		return err

@@ -23,7 +23,7 @@ type ConsoleFlags struct {
 
 // openConsole makes the console of an office whose server runs.
 func (c *ConsoleFlags) openConsole(o *Output, of *office.Office, server *county.Server, book *audit.Log, secure bool, log *slog.Logger) (*console.Console, error) {
-	kinds, err := c.read(o)
+	kinds, err := c.read(o, of)
 	if err != nil {
 		return nil, err
 	}

@@ -75,6 +75,16 @@ func TestTheCountysCommands(t *testing.T) {
 	require.Contains(t, ok("alert", "feedback", "--source", "vehicles", "--out", out+"2"), "nothing to tell")
 	require.Contains(t, ok("alert", "clocks"), "alerts raised")
 
+	// The county's own workbook: whole or not at all, and from then on used.
+	_, kinds := yunqi.AlertKinds()
+	text, err := yunqi.Files.ReadFile("alerts/预警类型.md")
+	require.NoError(t, err)
+	require.NotEmpty(t, kinds)
+	refused("was not taken over", "alert", "adopt", file("坏.md", strings.Replace(string(text), "| vehicles | 名下车辆 |", "| vehicles 2 | 名下车辆 |", 1)))
+	require.Contains(t, ok("alert", "adopt", file("预警.md", strings.NewReplacer("| vehicles |", "| cars |").Replace(string(text)))), "the county's own")
+	refused("known", "compare", "preview", list, "--source", "vehicles")
+	require.Contains(t, ok("compare", "preview", list, "--source", "cars"), "1 matched")
+
 	require.Contains(t, ok("determination", "pending"), "0 visits wait")
 	require.Empty(t, ok("determination", "list"))
 	refused("--by", "determination", "decide", "0197f000-0000-7000-8000-000000000000")
