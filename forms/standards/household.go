@@ -6,12 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"slices"
 	"strings"
 	"time"
-
-	"ironfeet/forms/expr"
 )
 
 // Limits of a household's record in JSON.
@@ -153,11 +150,14 @@ var (
 // Chinese answers to coded questions, as a person who writes a record by hand may
 // give them.
 var answers = map[string]map[string]string{
-	"":      {"是": "yes", "否": "no", "有": "some", "无": "none", "不确定": "unsure", "不知道": "unknown", "拒答": "refused"},
-	"area":  {"农村": "rural", "城镇": "urban", "城市": "urban"},
-	"kind":  {"工资性收入": "wage", "工资": "wage", "经营净收入": "business", "经营": "business", "财产净收入": "property", "财产": "property", "转移净收入": "transfer", "转移": "transfer"},
-	"spend": {"生活": "living", "医疗": "medical", "教育": "education", "残疾康复": "rehab", "其他": "other"},
-	"unit":  {"月": "month", "季": "quarter", "年": "year", "次": "once", "斤": "jin"},
+	"":        {"是": "yes", "否": "no", "有": "some", "无": "none", "不确定": "unsure", "不知道": "unknown", "拒答": "refused"},
+	"area":    {"农村": "rural", "城镇": "urban", "城市": "urban"},
+	"kind":    {"工资性收入": "wage", "工资性": "wage", "工资": "wage", "经营净收入": "business", "经营": "business", "财产净收入": "property", "财产": "property", "转移净收入": "transfer", "转移": "transfer"},
+	"spend":   {"生活": "living", "医疗": "medical", "教育": "education", "残疾康复": "rehab", "其他": "other"},
+	"labour":  {"有": "full", "部分": "partial", "无": "none"},
+	"job":     {"无业": "none"},
+	"support": {"无": "none", "没有": "none"},
+	"unit":    {"月": "month", "季": "quarter", "年": "year", "次": "once", "斤": "jin"},
 }
 
 // The numbers and days of a record. A number under another key stays what it is.
@@ -228,9 +228,10 @@ func (h *householdReader) household(object map[string]any) map[string]any {
 	h.flat(top, "", object, topKeys, "")
 	out := map[string]any{}
 	for name, v := range top {
-		if !slices.Contains(lists, name) {
-			h.put(out, name, v, name)
+		if slices.Contains(lists, name) {
+			continue
 		}
+		h.put(out, asset(name, v), v, name)
 	}
 	members := h.rows(top, "members", nil)
 	incomes := h.rows(top, "incomes", incomeKeys)
@@ -367,6 +368,23 @@ func stated(name, answer string) string {
 	return answer
 }
 
+// asset names a thing that is told in one word or number: "money": 20000 is
+// money_exact, "veh_car": "none" is veh_car_has, "houses": 1 is houses_count.
+func asset(name string, v any) string {
+	_, number := v.(json.Number)
+	switch {
+	case name == "money" && number:
+		return "money_exact"
+	case name == "money":
+		return "money_range"
+	case name == "houses":
+		return "houses_count"
+	case name == "veh_car" && !number, name == "business", name == "claims", name == "luxury":
+		return name + "_has"
+	}
+	return name
+}
+
 // number keeps a number as it is written. One in scientific notation, or longer
 // than any amount of money, is no number a clerk can answer for.
 func (h *householdReader) number(text, place string) string {
@@ -374,91 +392,4 @@ func (h *householdReader) number(text, place string) string {
 		h.fault(place, "no_number", text)
 	}
 	return text
-}
-
-// people knows every member by id and by name, and gives ids to those without.
-func (h *householdReader) people(members []map[string]any) map[string]string {
-	out, twice := map[string]string{}, map[string]bool{}
-	for i, row := range members {
-		id, _ := row["id"].(string)
-		if id == "" {
-			id = fmt.Sprintf("m%d", i+1)
-			row["id"] = id
-		}
-		if _, ok := out[id]; ok {
-			h.fault(fmt.Sprintf("members[%d].id", i+1), "twice", id)
-		}
-		out[id] = id
-		if number, ok := row["id_no"].(string); ok && row["birth"] == nil && len(number) == 18 {
-			if day, err := time.Parse("20060102", number[6:14]); err == nil {
-				row["birth"] = day.Format(time.DateOnly)
-			}
-		}
-	}
-	for i, row := range members {
-		name, _ := row["name"].(string)
-		if name == "" || out[name] == name {
-			continue
-		}
-		if out[name] != "" {
-			twice[name] = true
-		}
-		out[name] = members[i]["id"].(string)
-	}
-	for name := range twice { // a name of two people names nobody
-		delete(out, name)
-	}
-	return out
-}
-
-// owner writes whose a row is by the member's id.
-func (h *householdReader) owner(row map[string]any, key string, people map[string]string, members []map[string]any, place string) {
-	who, _ := row[key].(string)
-	switch id, known := people[who]; {
-	case known:
-		row[key] = id
-	case who != "":
-		h.fault(place, "nobody", who)
-	case len(members) == 1:
-		row[key] = members[0]["id"]
-	}
-}
-
-// supporters moves members' lists of those who must support them into one list.
-// An empty list is an answer: there is nobody.
-func (h *householdReader) supporters(members []map[string]any) []map[string]any {
-	var out []map[string]any
-	for i, row := range members {
-		list, given := row["supporters"].([]any)
-		delete(row, "supporters")
-		if !given {
-			continue
-		}
-		if len(list) == 0 && row["support"] == nil {
-			row["support"] = "none"
-		}
-		if id, _ := row["id"].(string); id == "" {
-			row["id"] = fmt.Sprintf("m%d", i+1)
-		}
-		rows := h.rows(map[string]any{"supporters": list}, "supporters", nil)
-		for _, s := range rows {
-			s["of"] = row["id"]
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
-// minus subtracts exactly.
-func minus(a, b string) (string, bool) {
-	x, ok1 := expr.ExactText(a).Rat()
-	y, ok2 := expr.ExactText(b).Rat()
-	if !ok1 || !ok2 {
-		return "", false
-	}
-	d := new(big.Rat).Sub(x, y)
-	if places, exact := d.FloatPrec(); exact {
-		return d.FloatString(places), true
-	}
-	return "", false
 }

@@ -27,7 +27,9 @@ func TestHouseholdsAreReadHoweverTheyAreWritten(t *testing.T) {
 	 "incomes":[{"who":"甲","kind":"wage","unit":"month","amount":500.50,"months":12}],
 	 "assets":{"veh_car":{"has":false},"houses":{"count":1},"money":{"range":"无"}}}`
 	var texts []string
-	for _, text := range []string{flat, strings.Replace(nested, "无", "none", 1)} {
+	short := strings.Replace(nested, `{"veh_car":{"has":false},"houses":{"count":1},"money":{"range":"无"}}`, `{"veh_car":"无","houses":1,"money":0}`, 1)
+	require.NotEqual(t, nested, short)
+	for _, text := range []string{flat, short, strings.Replace(nested, "无", "none", 1)} {
 		h, err := standards.ReadHousehold([]byte(text))
 		require.NoError(t, err)
 		d := rules(t).Decide(h, day)
@@ -36,7 +38,7 @@ func TestHouseholdsAreReadHoweverTheyAreWritten(t *testing.T) {
 		texts = append(texts, d.Yuan)
 	}
 	// 600 - 500.50 * 90 % = 149.55, rounded up to a yuan.
-	require.Equal(t, []string{"150", "150"}, texts)
+	require.Equal(t, []string{"150", "150", "150"}, texts)
 }
 
 func TestWhatIsNotReadableOfAHousehold(t *testing.T) {
