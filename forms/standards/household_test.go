@@ -220,3 +220,19 @@ func FuzzReadHousehold(f *testing.F) {
 		}
 	})
 }
+
+// What 57号 Art. 13 leaves out of income counts nothing, whatever was ticked.
+func TestIncomesThatDoNotCount(t *testing.T) {
+	for _, sub := range []string{"veteran", "family_planning", "scholarship", "bravery", "assistance", "border_subsidy"} {
+		d := rules(t).Decide(household(adults(1), []any{income("a", "transfer", "year", "5000", "sub", sub)}), day)
+		assert.Equal(t, "dibao 600", d.Category+" "+d.Yuan, sub)
+	}
+	for _, sub := range []string{"elder_subsidy", "pension", "support", "other"} {
+		d := rules(t).Decide(household(adults(1), []any{income("a", "transfer", "year", "1200", "sub", sub)}), day)
+		assert.Equal(t, "dibao 500", d.Category+" "+d.Yuan, sub)
+	}
+	// 特困 leaves out more (43号 Art. 6): the same old man with medical benefits.
+	h := lonely("100")
+	h["incomes"] = []any{income("a", "transfer", "year", "9000", "sub", "medical_insurance")}
+	assert.Equal(t, "tekun", rules(t).Decide(h, day).Category)
+}
