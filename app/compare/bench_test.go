@@ -110,7 +110,7 @@ func BenchmarkCompareAMillionRows(b *testing.B) {
 		most = max(most, peak(func() {
 			f, err := compare.OpenFile(file)
 			require.NoError(b, err)
-			rep, err = compare.Compare(k, k.Source("wages"), f, crowd(people), today, nil, nil)
+			rep, err = compare.Compare(k, k.Source("wages"), f, crowd(people), today, nil, compare.About{})
 			require.NoError(b, err)
 			require.NoError(b, f.Close())
 		}))
@@ -163,7 +163,7 @@ func BenchmarkReadAWorkbookOf100000Rows(b *testing.B) {
 	var ours, bare time.Duration
 	for b.Loop() {
 		start := time.Now()
-		rep, err := compare.Compare(k, k.Source("wages"), compare.FromBytes("big.xlsx", data), crowd(1000), today, nil, nil)
+		rep, err := compare.Compare(k, k.Source("wages"), compare.FromBytes("big.xlsx", data), crowd(1000), today, nil, compare.About{})
 		require.NoError(b, err)
 		ours += time.Since(start)
 		require.Equal(b, 100_000, rep.Read)

@@ -130,7 +130,7 @@ func TestOneRow(t *testing.T) {
 					return b
 				}},
 			} {
-				res, err := compare.Compare(kinds(t), plain, compare.FromBytes("list.csv", encode.f(c.rows)), people, today, nil, nil)
+				res, err := compare.Compare(kinds(t), plain, compare.FromBytes("list.csv", encode.f(c.rows)), people, today, nil, compare.About{})
 				require.NoError(t, err, encode.name)
 				require.Equal(t, 1, res.Read, encode.name)
 				require.True(t, strings.HasPrefix(outcome(res), c.want), "%s: %s, want %s", encode.name, outcome(res), c.want)
@@ -157,7 +157,7 @@ func TestANumericCellIsDamagedAndOnlyAHint(t *testing.T) {
 	require.NoError(t, f.SetSheetRow("Sheet1", "A2", &[]any{"韦大山", 459921195203150013.0}))
 	var b bytes.Buffer
 	require.NoError(t, f.Write(&b))
-	res, err := compare.Compare(kinds(t), plain, compare.FromBytes("x.xlsx", b.Bytes()), people, today, nil, nil)
+	res, err := compare.Compare(kinds(t), plain, compare.FromBytes("x.xlsx", b.Bytes()), people, today, nil, compare.About{})
 	require.NoError(t, err)
 	require.Zero(t, res.Matched)
 	require.Len(t, res.Rejected, 1)
@@ -177,7 +177,7 @@ func TestListsThatCannotBeRead(t *testing.T) {
 		{"a picture", "a.csv", []byte{0x89, 'P', 'N', 'G', 0, 0, 0, 1, 0, 0, 0}, "list."},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := compare.Compare(kinds(t), plain, compare.FromBytes(c.file, c.data), people, today, nil, nil)
+			_, err := compare.Compare(kinds(t), plain, compare.FromBytes(c.file, c.data), people, today, nil, compare.About{})
 			var why *compare.ListError
 			require.ErrorAs(t, err, &why)
 			require.True(t, strings.HasPrefix(why.Code(), c.code), why.Code())
@@ -193,6 +193,6 @@ func FuzzLists(f *testing.F) {
 	k := kinds(f)
 	f.Fuzz(func(t *testing.T, name string, data []byte) {
 		// Read = Matched + Unmatched + Rejected is checked, by a panic, inside.
-		_, _ = compare.Compare(k, k.Source("wages"), compare.FromBytes(name, data), people, today, nil, nil)
+		_, _ = compare.Compare(k, k.Source("wages"), compare.FromBytes(name, data), people, today, nil, compare.About{})
 	})
 }

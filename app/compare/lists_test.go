@@ -33,7 +33,7 @@ func wages() *alerts.Source {
 // compareAll lays a file beside the registry of two people.
 func compareAll(t *testing.T, f *compare.File) *compare.Report {
 	t.Helper()
-	rep, err := compare.Compare(kinds(t), wages(), f, people, today, nil, nil)
+	rep, err := compare.Compare(kinds(t), wages(), f, people, today, nil, compare.About{})
 	require.NoError(t, err)
 	return rep
 }
@@ -153,12 +153,7 @@ func TestALegacyWorkbookIsReadLikeAnyOther(t *testing.T) {
 
 // TestHints: rows without a usable number say who may be meant, and raise nothing.
 func TestHints(t *testing.T) {
-	placed := func(yield func(compare.Person, error) bool) {
-		people(func(p compare.Person, err error) bool {
-			p.Place = "上岭村 上岭村3组"
-			return yield(p, err)
-		})
-	}
+	placed := compare.About{Place: func(compare.Person) string { return "上岭村 上岭村3组" }}
 	for _, c := range []struct{ name, rows, want string }{
 		{"name, birth and village", "姓名,身份证号,出生日期,村\n韦大山,,1952年3月15日,云栖镇上岭村", "rejected id.empty E"},
 		{"another village", "姓名,身份证号,出生日期,村\n韦大山,,1952-03-15,石桥村", "rejected id.empty"},
@@ -167,7 +162,7 @@ func TestHints(t *testing.T) {
 		{"first fifteen digits, another name", "姓名,身份证号\n韦小山,459921195203150000", "rejected id.damaged"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			rep, err := compare.Compare(kinds(t), plain, compare.FromBytes("x.csv", []byte(c.rows)), placed, today, nil, nil)
+			rep, err := compare.Compare(kinds(t), plain, compare.FromBytes("x.csv", []byte(c.rows)), people, today, nil, placed)
 			require.NoError(t, err)
 			require.Equal(t, c.want, outcome(rep))
 			require.Empty(t, rep.Hits)
@@ -199,7 +194,7 @@ func TestFilesThatAreNoLists(t *testing.T) {
 		{"nothing", nil, "empty"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := compare.Compare(kinds(t), plain, compare.FromBytes("x", c.data), people, today, nil, nil)
+			_, err := compare.Compare(kinds(t), plain, compare.FromBytes("x", c.data), people, today, nil, compare.About{})
 			var why *compare.ListError
 			require.ErrorAs(t, err, &why)
 			require.Equal(t, c.why, why.Why, err)
@@ -319,7 +314,7 @@ func TestANumberThatTwoPeopleHave(t *testing.T) {
 			return yield(p, err)
 		})
 	}
-	rep, err := compare.Compare(kinds(t), plain, compare.FromBytes("x.csv", []byte("姓名,身份证号\n阿依·古丽,"+id+"\n某人,"+id+"\n")), both, today, nil, nil)
+	rep, err := compare.Compare(kinds(t), plain, compare.FromBytes("x.csv", []byte("姓名,身份证号\n阿依·古丽,"+id+"\n某人,"+id+"\n")), both, today, nil, compare.About{})
 	require.NoError(t, err)
 	require.Equal(t, []int{2, 2}, []int{rep.Matched, rep.Twice})
 	require.Equal(t, map[compare.Level]int{"A": 1, "B": 1}, rep.Levels)
@@ -338,14 +333,14 @@ func TestAFileThatChangesWhileItIsRead(t *testing.T) {
 		require.NoError(t, os.Chtimes(file, today, today))
 	}
 	opened := &alerts.Source{Name: "x"}
-	_, err = compare.Compare(kinds(t), opened, f, changing, today, nil, nil)
+	_, err = compare.Compare(kinds(t), opened, f, changing, today, nil, compare.About{})
 	require.NoError(t, err, "it changed before it was read: what stands there now is read whole")
 
 	grown := &alerts.Source{Name: "x", Fields: []alerts.Field{{Name: "a", Headings: []string{"姓名"}}}, Kinds: kinds(t).Source("vehicles").Kinds}
-	_, err = compare.Compare(kinds(t), grown, f, people, today, nil, func(p compare.Person, more alerts.Values) alerts.Values {
+	_, err = compare.Compare(kinds(t), grown, f, people, today, nil, compare.About{Record: func(p compare.Person, more alerts.Values) alerts.Values {
 		require.NoError(t, os.Chtimes(file, today.AddDate(0, 0, 1), today.AddDate(0, 0, 1)))
 		return more
-	})
+	}})
 	var why *compare.ListError
 	require.ErrorAs(t, err, &why)
 	require.Equal(t, "changed", why.Why)
@@ -375,7 +370,7 @@ func TestAmountsAndDays(t *testing.T) {
 			k, report := alerts.Read("k.md", []byte("## sources\n| source |\n| w |\n## fields\n| source | field | label | type | headings |\n| w | wage | 工资 | amount | 月工资 |\n| w | since | 起 | date | 开始日期 |\n"+
 				"## kinds\n| kind | label | source | group | detail | days |\n| k | K | w | verify | {wage} {since} | 30 |\n## outcomes\n| outcome | label |\n| a | A |\n## headings\n| means | headings |\n| id | 身份证号 |\n| name | 姓名 |\n"))
 			require.Empty(t, report.Errors)
-			rep, err := compare.Compare(k, k.Source("w"), compare.FromBytes("x.csv", []byte("姓名,身份证号,月工资,开始日期\n韦大山,"+id+",\""+c.wage+"\","+c.since+"\n")), people, today, nil, nil)
+			rep, err := compare.Compare(k, k.Source("w"), compare.FromBytes("x.csv", []byte("姓名,身份证号,月工资,开始日期\n韦大山,"+id+",\""+c.wage+"\","+c.since+"\n")), people, today, nil, compare.About{})
 			require.NoError(t, err)
 			require.Len(t, rep.Hits, 1)
 			assert.Equal(t, c.says, rep.Hits[0].Detail)

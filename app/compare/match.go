@@ -33,7 +33,6 @@ type Person struct {
 	Name          string
 	Number        string // normalised identity number
 	Division      string
-	Place         string // village and address, to match rows without a number
 }
 
 // A Match is a row that is about somebody in the registry.
@@ -47,7 +46,6 @@ type Match struct {
 // People reads every person of the registry that has an identity number.
 func People(ctx context.Context, r *store.Replica, today time.Time) iter.Seq2[Person, error] {
 	return func(yield func(Person, error) bool) {
-		places := map[string]string{}
 		for e, err := range r.Members(ctx) {
 			if err != nil {
 				yield(Person{}, err)
@@ -57,22 +55,11 @@ func People(ctx context.Context, r *store.Replica, today time.Time) iter.Seq2[Pe
 			if !n.Key() || e.Fields["deleted"].Bool() {
 				continue
 			}
-			parent := e.Text("parent")
-			household, err := uuid.Parse(parent)
+			household, err := uuid.Parse(e.Text("parent"))
 			if err != nil {
 				continue
 			}
-			place, known := places[parent]
-			if !known {
-				if h, err := r.Entity(ctx, household); err == nil {
-					place = h.Text("village") + " " + h.Text("address")
-				}
-				if len(places) > 1000 { // members of one household come together often, not always
-					clear(places)
-				}
-				places[parent] = place
-			}
-			if !yield(Person{e.ID, household, e.Text("name"), n.Text, e.Division, place}, nil) {
+			if !yield(Person{e.ID, household, e.Text("name"), n.Text, e.Division}, nil) {
 				return
 			}
 		}
@@ -156,6 +143,7 @@ func (g *registry) find(number string, buf []int32) []int32 {
 type matcher struct {
 	g     *registry
 	today time.Time
+	place func(Person) string
 	buf   []int32
 }
 
@@ -215,10 +203,10 @@ func (m *matcher) reject(e *Entry) *Rejected {
 			}
 		}
 	}
-	if e.ID.Class == idnumber.Empty && e.Birth != "" && e.Village != "" && e.Name != "" {
+	if e.ID.Class == idnumber.Empty && e.Birth != "" && e.Village != "" && e.Name != "" && m.place != nil {
 		for _, i := range m.g.named(e.Name) {
 			p := m.g.person(i)
-			if p.Number[6:14] == strings.ReplaceAll(e.Birth, "-", "") && samePlace(p.Place, e.Village) {
+			if p.Number[6:14] == strings.ReplaceAll(e.Birth, "-", "") && samePlace(m.place(*p), e.Village) {
 				out.Level, out.Candidate = LevelE, p.ID.String()
 				return out
 			}

@@ -47,16 +47,22 @@ type Options struct {
 // settingMapping is where the mapping of a source is remembered.
 func settingMapping(source string) string { return "compare.mapping." + source }
 
+// About answers what is asked of single people only: reading it for everybody would
+// take longer than the comparison. Its functions may be nil and then know nothing.
+type About struct {
+	Record func(Person, alerts.Values) alerts.Values // ${registry.…}
+	Place  func(Person) string                       // village and address, for rows without a number
+}
+
 // Compare lays a list beside people: the comparison itself, without a replica.
-// record answers ${registry.…} for a person; nil knows nothing.
 func Compare(k *alerts.Kinds, s *alerts.Source, f *File, people iter.Seq2[Person, error], today time.Time, mapping *Mapping,
-	record func(Person, alerts.Values) alerts.Values) (*Report, error) {
+	about About) (*Report, error) {
 	g, err := newRegistry(people)
 	if err != nil {
 		return nil, err
 	}
 	rep := &Report{List: &List{}, Levels: map[Level]int{}, ByKind: map[string]int{}}
-	m := matcher{g: g, today: today}
+	m := matcher{g: g, today: today, place: about.Place}
 	var row *Entry
 	index := map[string]int{}
 	for i, f := range s.Fields {
@@ -94,8 +100,8 @@ func Compare(k *alerts.Kinds, s *alerts.Source, f *File, people iter.Seq2[Person
 		row = e
 		e.fill()
 		values := alerts.Values(fields)
-		if record != nil {
-			values = record(match.Person, fields)
+		if about.Record != nil {
+			values = about.Record(match.Person, fields)
 		}
 		undecided := false
 		for _, kind := range s.Kinds {
@@ -160,7 +166,14 @@ func Preview(ctx context.Context, r *store.Replica, w world.World, k *alerts.Kin
 			return alerts.Record(member, household, today, more)(name)
 		}
 	}
-	rep, err := Compare(k, s, f, People(ctx, r, today), today, mapping, record)
+	place := func(p Person) string {
+		h, err := r.Entity(ctx, p.Household)
+		if err != nil {
+			return ""
+		}
+		return h.Text("village") + " " + h.Text("address")
+	}
+	rep, err := Compare(k, s, f, People(ctx, r, today), today, mapping, About{record, place})
 	if err != nil {
 		return nil, err
 	}
