@@ -199,8 +199,10 @@ func (r *run) compared(of *expr.Binary, left, right, result expr.ExactValue) {
 	if of.Op == "=" || of.Op == "!=" || c.Result == "missing" {
 		return
 	}
-	p := &r.decision.Persons[r.person-1]
-	p.Steps = append(p.Steps, c)
+	// An amount and a level ask the same of a person once more.
+	if p := &r.decision.Persons[r.person-1]; !slices.Contains(p.Steps, c) {
+		p.Steps = append(p.Steps, c)
+	}
 }
 
 // near says whether a comparison came as near to its limit as the county wants to
