@@ -1,11 +1,13 @@
 package carrier
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"errors"
 	"io"
 	"io/fs"
+	"sync"
 
 	"ironfeet/store"
 	"ironfeet/store/world"
@@ -37,6 +39,9 @@ func Import(ctx context.Context, w world.World, m *merge.Merger, identity, path 
 			}
 		}
 		summary, err := Read(ctx, w, name, identity, in)
+		if more := in.stored(); err == nil {
+			err = more
+		}
 		if more := in.flush(ctx); err == nil {
 			err = more
 		}
@@ -67,6 +72,54 @@ type importing struct {
 	bytes  int
 	wanted map[store.Digest]bool // nil until the first blob
 	all    bool                  // something waits or is aside: any blob may be its
+
+	storing sync.WaitGroup // photos that are being made durable, a few at once
+	places  chan struct{}
+	mu      sync.Mutex // guards fault and report.NewBlobs while any is
+	fault   error
+}
+
+// A photo waits for the disk three times until it is durable. While it does, the
+// next ones are read: storingAtOnce of them, if they are small.
+const (
+	storingAtOnce = 6
+	storingBytes  = 4 << 20
+)
+
+// stored waits for the photos that are being stored, and returns the first fault.
+func (in *importing) stored() error {
+	in.storing.Wait()
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.fault
+}
+
+// store stores a photo beside the reading. What was read is whole: its digest was
+// checked at its end.
+func (in *importing) store(ctx context.Context, content []byte) error {
+	if in.places == nil {
+		in.places = make(chan struct{}, storingAtOnce)
+	}
+	in.mu.Lock()
+	fault := in.fault
+	in.mu.Unlock()
+	if fault != nil {
+		return fault
+	}
+	in.places <- struct{}{}
+	in.storing.Add(1)
+	go func() {
+		defer func() { <-in.places; in.storing.Done() }()
+		_, err := in.replica.PutBlob(ctx, bytes.NewReader(content), int64(len(content)))
+		in.mu.Lock()
+		defer in.mu.Unlock()
+		if err == nil {
+			in.report.NewBlobs++
+		} else if in.fault == nil {
+			in.fault = err
+		}
+	}()
+	return nil
 }
 
 // Bundles are taken in groups, for one transaction each.
@@ -121,6 +174,16 @@ func (in *importing) Blob(ctx context.Context, ref store.BlobRef, content io.Rea
 	if !in.all && !in.wanted[ref.Digest] {
 		in.report.Unasked++
 		return nil
+	}
+	if ref.Size <= storingBytes {
+		data, err := io.ReadAll(io.LimitReader(content, ref.Size+1)) // to its end, where the digest is checked
+		if err != nil {
+			return err
+		}
+		return in.store(ctx, data)
+	}
+	if err := in.stored(); err != nil {
+		return err
 	}
 	if _, err := in.replica.PutBlob(ctx, content, ref.Size); err != nil {
 		return err
