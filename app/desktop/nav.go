@@ -65,16 +65,17 @@ func (w *watch) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 		o.Move(fyne.Position{})
 	}
 	a := w.app
-	if size.Width < 2 {
+	// Fyne lays new content out at its least size first, and only then at the
+	// window's: that is no window anybody has.
+	if size.Width < 2 || size == w.MinSize(nil) {
 		return
 	}
 	a.laid = size
-	if a.widthOf(size.Width) == a.class {
-		return
-	}
-	a.class = a.widthOf(size.Width)
-	if again := a.again; again != nil {
-		fyne.Do(again)
+	if class := a.widthOf(size.Width); class != a.class {
+		a.class = class
+		if a.again != nil {
+			a.again()
+		}
 	}
 }
 
