@@ -642,7 +642,7 @@ func (r *Replica) become(ctx context.Context, id Identity) (rewritten int, err e
 		return 0, err
 	}
 	r.turn.Lock()
-	r.seq = uint64(len(unsent)) // the new node's log begins anew: what it writes next follows without a gap
+	r.seq = uint64(len(unsent)) // its log begins anew; the clock goes on
 	r.turn.Unlock()
-	return len(unsent), nil
+	return len(unsent), r.index(ctx)
 }

@@ -49,7 +49,14 @@ func TestABackupIsRestoredAsAnotherNode(t *testing.T) { // invariant 5
 	require.Equal(t, store.DigestOf(file.Bytes()), sum.Digest)
 
 	to := filepath.Join(t.TempDir(), "restored")
-	got, err := store.Restore(ctx, store.Options{World: world.Real(), Dir: to}, bytes.NewReader(file.Bytes()), another(), identity(t), county)
+	plan := another()
+	plan.Finish = func(_ *vault.Vault, _ *vault.Keys, r *store.Replica) error {
+		c, err := r.Write(ctx, uuid.Nil, store.Edit{Kind: store.Task, Division: village, Fields: map[string]store.Value{"state": store.Text("open")}})
+		require.NoError(t, err)
+		require.Equal(t, store.ChangeID{Node: newNode, Seq: 2}, c[0].ChangeID, "the new node's log begins anew")
+		return nil
+	}
+	got, err := store.Restore(ctx, store.Options{World: world.Real(), Dir: to}, bytes.NewReader(file.Bytes()), plan, identity(t), county)
 	require.NoError(t, err)
 	require.Equal(t, sum, got.BackupSummary)
 	require.Equal(t, r.Identity().Node, got.Was.Node)
@@ -59,7 +66,7 @@ func TestABackupIsRestoredAsAnotherNode(t *testing.T) { // invariant 5
 	require.Equal(t, newNode, back.Identity().Node)
 	own, err := back.Unsealed(ctx, 10)
 	require.NoError(t, err)
-	require.Len(t, own, 1)
+	require.Len(t, own, 2)
 	require.Equal(t, store.ChangeID{Node: newNode, Seq: 1}, own[0].ChangeID, "what had not been sent is the new node's")
 	require.Equal(t, goldenPhoto(), readBlob(t, back, store.DigestOf(goldenPhoto())))
 	d, err := back.Draft(ctx, savedDraft)

@@ -80,6 +80,7 @@ func (c *DemoCmd) Run(o *Output) error {
 		{"The township merges and reviews", s.review},
 		{"The county determines, exports and proves", s.determine},
 		{"What came back", s.comeBack},
+		{"The county is backed up; a tablet makes room", s.backUp},
 	} {
 		s.chapter(chapter.title)
 		if err := chapter.tell(ctx); err != nil {
