@@ -363,41 +363,59 @@ func TestNothingPersonalLiesPlain(t *testing.T) { // invariant 7
 	ctx := context.Background()
 	dir := t.TempDir()
 	r, _ := nodeIn(t, dir, 1, &clock{time.Now()})
-	secrets := []string{"韦鸿翔测试", "459921195203150013", "13800138000", "腿部骨折无法劳动"}
+	secrets := []string{"韦鸿翔测试", "459921195203150013", "13800138000", "腿部骨折无法劳动", "weihongxiang", "石桥村三组九号"}
 	photo := []byte("JFIF photo of a poor family's kitchen, never to be seen")
+	camera := jpegOf(t, 900, 600, 77)
 	h := uuid.UUID{0: 1}
 	_, err := r.Write(ctx, uuid.Nil,
-		store.Edit{Kind: store.Household, Entity: h, Division: village, Fields: map[string]store.Value{"name": store.Text(secrets[0]), "phone": store.Text(secrets[2])}},
+		store.Edit{Kind: store.Household, Entity: h, Division: village, Fields: map[string]store.Value{"name": store.Text(secrets[0]), "phone": store.Text(secrets[2]), "address": store.Text(secrets[5])}},
 		store.Edit{Kind: store.Member, Division: village, Fields: map[string]store.Value{"parent": store.Text(h.String()), "name": store.Text(secrets[0]), "id_no": store.Text(secrets[1])}})
 	require.NoError(t, err)
+	registry(t, r, 1, 130) // enough for a snapshot of the look-up
 	require.NoError(t, r.SetSetting(ctx, "note", []byte(secrets[3])))
 	require.NoError(t, r.SaveDraft(ctx, store.Draft{ID: savedDraft, Answers: map[string]string{"/data/health": secrets[3]}, Extra: []byte(secrets[0])}))
+	require.NoError(t, r.SaveAnswer(ctx, savedDraft, "/data/address", secrets[5]))
 	require.NoError(t, r.Hold(ctx, store.Held{Digest: store.Digest{1}, Detail: secrets[0], Raw: []byte(secrets[1])}))
 	require.NoError(t, r.Append(ctx, bundleOf(t, r, store.Tip{})))
 	_, err = r.PutBlob(ctx, bytes.NewReader(photo), 1<<20)
 	require.NoError(t, err)
+	taken, err := r.PutPhoto(ctx, bytes.NewReader(camera), 1<<20)
+	require.NoError(t, err)
+	copied := readBlob(t, r, taken.Digest)
+	small, err := r.Thumbnail(ctx, taken.Digest)
+	require.NoError(t, err)
 	_, err = r.Find(ctx, "whx", 5)
 	require.NoError(t, err)
-	require.NoError(t, r.Close())
 
-	read := 0
-	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		content, err := os.ReadFile(path)
+	forms := map[string][]byte{"the photo": photo, "the camera's photo": camera[2000:2100], "the copy": copied[2000:2100], "the thumbnail": small[700:760]}
+	for _, s := range secrets {
+		gbk, err := simplifiedchinese.GBK.NewEncoder().String(s)
 		require.NoError(t, err)
-		read += len(content)
-		for _, s := range append(secrets, string(photo)) {
-			gbk, err := simplifiedchinese.GBK.NewEncoder().String(s)
-			require.NoError(t, err)
-			for coding, form := range map[string][]byte{"UTF-8": []byte(s), "GBK": []byte(gbk), "UTF-16": utf16le(s)} {
-				require.False(t, bytes.Contains(content, form), "%s holds %q in %s", filepath.Base(path), s, coding)
-			}
+		forms[s+" in UTF-8"], forms[s+" in GBK"] = []byte(s), []byte(gbk)
+		forms[s+" in UTF-16LE"] = utf16le(s)
+		forms[s+" in UTF-16BE"] = append(utf16le(s)[1:], 0)[:len(utf16le(s))-1]
+	}
+	for _, moment := range []string{"in use, with its journal", "closed"} {
+		if moment == "closed" {
+			require.NoError(t, r.Close())
 		}
-		return nil
-	}))
-	require.Greater(t, read, 50_000)
+		read, files := 0, 0
+		require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			content, err := os.ReadFile(path)
+			require.NoError(t, err)
+			read += len(content)
+			files++
+			for name, form := range forms {
+				require.False(t, bytes.Contains(content, form), "%s: %s holds %s", moment, filepath.Base(path), name)
+			}
+			return nil
+		}))
+		require.Greater(t, read, 300_000)
+		require.GreaterOrEqual(t, files, 7)
+	}
 }
 
 func utf16le(s string) []byte {

@@ -55,7 +55,7 @@ func fillGolden(t *testing.T, dir string) {
 }
 
 // goldenVersion is the newest version of a data folder.
-const goldenVersion = 1
+const goldenVersion = 2
 
 // Every version of a data folder that was ever written still opens, with all that
 // was in it (invariant 9). A folder that shipped is never written again: -update
