@@ -393,7 +393,7 @@ func TestNothingPersonalLiesPlain(t *testing.T) { // invariant 7
 		require.NoError(t, err)
 		forms[s+" in UTF-8"], forms[s+" in GBK"] = []byte(s), []byte(gbk)
 		forms[s+" in UTF-16LE"] = utf16le(s)
-		forms[s+" in UTF-16BE"] = append(utf16le(s)[1:], 0)[:len(utf16le(s))-1]
+		forms[s+" in UTF-16BE"] = utf16be(s)
 	}
 	for _, moment := range []string{"in use, with its journal", "closed"} {
 		if moment == "closed" {
@@ -416,6 +416,14 @@ func TestNothingPersonalLiesPlain(t *testing.T) { // invariant 7
 		require.Greater(t, read, 300_000)
 		require.GreaterOrEqual(t, files, 7)
 	}
+}
+
+func utf16be(s string) []byte {
+	var out []byte
+	for _, u := range utf16.Encode([]rune(s)) {
+		out = binary.BigEndian.AppendUint16(out, u)
+	}
+	return out
 }
 
 func utf16le(s string) []byte {

@@ -57,7 +57,7 @@ func (r *Replica) Search(_ context.Context, s Search) ([]Found, error) {
 		found.both(x.hits(w))
 	}
 	if len(words) > 1 { // "wei da shan" is one name
-		found.either(x.hits(strings.Join(words, "")))
+		found.either(x, x.hits(strings.Join(words, "")))
 	}
 	return x.best(s, found), nil
 }
@@ -108,12 +108,18 @@ func (h *hits) spare() {
 	spareHits.Put(h)
 }
 
-// take keeps a hit if it is the household's best; of equals the first in the buffer,
-// which is the household itself or its eldest entry.
-func (h *hits) take(home, person int32, rank uint8) {
+// take keeps a hit if it is the household's best; of equals the household's own
+// name, else the entity with the smaller id.
+func (h *hits) take(x *index, home, person int32, rank uint8) {
 	old := h.rank[home]
-	if rank >= old {
+	if rank > old {
 		return
+	}
+	if rank == old {
+		before, own := h.person[home], x.homes.own[home]
+		if before == own || person != own && bytes.Compare(x.people.id[person][:], x.people.id[before][:]) >= 0 {
+			return
+		}
 	}
 	if old == none {
 		h.homes = append(h.homes, home)
@@ -127,7 +133,7 @@ func (x *index) hits(word string) *hits {
 	look := func(c *column, word string, rank func(begins, ends bool) uint8) {
 		c.each(word, func(person int32, begins, ends bool) {
 			if home := x.people.home[person]; home >= 0 {
-				out.take(home, person, rank(begins, ends))
+				out.take(x, home, person, rank(begins, ends))
 			}
 		})
 	}
@@ -172,9 +178,9 @@ func (h *hits) both(other *hits) {
 	other.spare()
 }
 
-func (h *hits) either(other *hits) {
+func (h *hits) either(x *index, other *hits) {
 	for _, home := range other.homes {
-		h.take(home, other.person[home], other.rank[home])
+		h.take(x, home, other.person[home], other.rank[home])
 	}
 	other.spare()
 }

@@ -270,6 +270,7 @@ func (x *index) take(shown map[uuid.UUID]*Entity) {
 			fresh = append(fresh, entry)
 		}
 	}
+	slices.SortFunc(fresh, func(a, b entry) int { return bytes.Compare(a.id[:], b.id[:]) })
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, e := range fresh {
