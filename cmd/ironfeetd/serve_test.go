@@ -181,6 +181,52 @@ func TestTheCountysOwnEncryption(t *testing.T) {
 		}
 	}
 	require.NoError(t, server.stop())
+
+	// The county takes another root. Who enrolled under the old one follows, over the
+	// same encryption; who comes new knows only the new one, and believes both.
+	of, err = office.Open(ctx, world.Real(), data)
+	require.NoError(t, err)
+	next, err := of.RotateRoot(ctx)
+	require.NoError(t, err)
+	require.False(t, next.Equal(root.Public()))
+	require.NoError(t, of.Close())
+	of, err = office.Open(ctx, world.Real(), data)
+	require.NoError(t, err)
+	invitations, err = newServer(of, ServeCmd{}.log(&Output{Err: io.Discard}))
+	require.NoError(t, err)
+	inv, _, err = invitations.Invite(ctx, county.InviteRequest{
+		Server: "https://" + listen, Name: "乡镇（虚构）", Role: trust.Township, Scope: []string{"459921100"}, Valid: time.Hour,
+		People: []exchange.Guest{{Name: "乙（虚构）"}},
+	})
+	require.NoError(t, err)
+	require.NoError(t, of.Close())
+	server, err = startServer(ctx, data, listen, log, "--tls-root", "--verbose")
+	require.NoError(t, err)
+	_, err = joined.Client().Sync(ctx, nil)
+	require.NoError(t, err)
+	roll, err := joined.Merger.Roll(ctx)
+	require.NoError(t, err)
+	require.True(t, roll.IsRoot(next))
+	require.Empty(t, roll.Faults())
+	town, err := office.Join(ctx, world.Real(), filepath.Join(dir, "town"), inv.Code(), pin)
+	require.NoError(t, err)
+	defer town.Close()
+	_, err = town.Client().Sync(ctx, nil)
+	require.NoError(t, err)
+	_, err = joined.Client().Sync(ctx, nil)
+	require.NoError(t, err)
+	for _, n := range []*office.Office{town, joined} {
+		roll, err := n.Merger.Roll(ctx)
+		require.NoError(t, err)
+		require.Empty(t, roll.Faults())
+		require.Len(t, roll.Nodes(), 3, "each knows the county and both machines")
+		require.Len(t, roll.Roots(), 2)
+	}
+	held, err := town.Replica.HeldBundles(ctx)
+	require.NoError(t, err)
+	require.Empty(t, held)
+	require.NoError(t, server.stop())
+
 	text, err := os.ReadFile(log)
 	require.NoError(t, err)
 	require.Contains(t, string(text), "route=\"POST /v1/enrol\"")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"slices"
 	"sync"
 
 	"ironfeet/store"
@@ -27,7 +28,11 @@ type ImportReport struct {
 // lie beside it. What arrived before a torn end is kept, and reading the same carrier
 // again changes nothing. With a *TornError the report says what came.
 func Import(ctx context.Context, w world.World, m *merge.Merger, identity, path string) (ImportReport, error) {
-	in := &importing{merger: m, replica: m.Replica()}
+	roll, err := m.Roll(ctx)
+	if err != nil {
+		return ImportReport{}, err
+	}
+	in := &importing{merger: m, replica: m.Replica(), roots: roll.Roots()}
 	first := 0
 	for n := 1; ; n++ {
 		name := PartName(path, n)
@@ -66,6 +71,7 @@ func joined(a, b Summary) Summary {
 type importing struct {
 	merger  *merge.Merger
 	replica *store.Replica
+	roots   []ed25519.PublicKey
 	report  ImportReport
 
 	raws   [][]byte
@@ -128,7 +134,9 @@ const (
 	groupBytes   = 4 << 20
 )
 
-func (in *importing) County() ed25519.PublicKey { return in.merger.Root() }
+func (in *importing) County(root [32]byte) bool {
+	return slices.ContainsFunc(in.roots, func(key ed25519.PublicKey) bool { return countyOf(key) == root })
+}
 
 func (in *importing) Bundle(ctx context.Context, raw []byte) error {
 	in.raws = append(in.raws, raw)

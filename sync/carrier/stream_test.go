@@ -68,7 +68,7 @@ type seen struct {
 	fail   error
 }
 
-func (s *seen) County() ed25519.PublicKey { return s.county }
+func (s *seen) County(root [32]byte) bool { return root == countyOf(s.county) }
 
 func (s *seen) Bundle(_ context.Context, raw []byte) error {
 	s.log = append(s.log, "bundle "+string(raw[:min(20, len(raw))]))

@@ -35,6 +35,7 @@ const (
 	Request     Type = "application/ironfeet-request+cbor"
 	Manifest    Type = "application/ironfeet-manifest+cbor"
 	Purge       Type = "application/ironfeet-purge+cbor"
+	Succession  Type = "application/ironfeet-succession+cbor"
 )
 
 // Algorithms by their number in the IANA registry "COSE Algorithms". EdDSA is

@@ -599,11 +599,20 @@ func (c *Client) Renew(ctx context.Context, key ed25519.PrivateKey, recipient st
 	if err := c.talk(ctx, "/v1/renew", in, &out, exchange.MaxSmall); err != nil {
 		return trust.Certificate{}, err
 	}
-	certificate, err := trust.VerifyCertificate(out.Certificate, c.Merger.Root())
+	roll, err := c.Merger.Roll(ctx)
+	if err != nil {
+		return trust.Certificate{}, err
+	}
+	certificate, err := roll.Verify(out.Certificate)
 	if err == nil && (certificate.Subject != c.NodeID || !certificate.Key.Equal(public)) {
 		err = &trust.RefusedError{Rule: trust.BadCertificate, Node: c.NodeID}
 	}
 	return certificate, err
 }
 
-func (c *Client) isRoot(root ed25519.PublicKey) bool { return root.Equal(c.Merger.Root()) }
+// isRoot says whether a key is the county's root, or one that has followed it as far as
+// this node has heard.
+func (c *Client) isRoot(key ed25519.PublicKey) bool {
+	roll, err := c.Merger.Roll(context.Background())
+	return err == nil && roll.IsRoot(key)
+}

@@ -101,7 +101,7 @@ func (r *Roll) allowCertificates(node uuid.UUID, c store.Change) error {
 		if !strings.HasPrefix(f.Name, certPrefix) || f.Value.IsNull() {
 			continue
 		}
-		certificate, err := VerifyCertificate(f.Value.Bytes(), r.root)
+		certificate, err := r.Verify(f.Value.Bytes())
 		what := ForPerson
 		if c.Kind == store.Node {
 			what = ForNode

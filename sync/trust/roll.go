@@ -45,6 +45,9 @@ const CountyCertificate = "county.cert"
 // or node arrived.
 type Roll struct {
 	root          ed25519.PublicKey
+	roots         []ed25519.PublicKey // and those that it leads to
+	vouches       [][]byte
+	pending       []pending                   // certificates met while it is being loaded
 	nodes         map[uuid.UUID][]Certificate // newest first
 	people        map[uuid.UUID][]Certificate
 	revoked       map[uuid.UUID]Revocation
@@ -58,6 +61,13 @@ type Roll struct {
 type acceptedAt struct {
 	node  uuid.UUID
 	first uint64
+}
+
+// pending is a certificate as an entity holds it: whether it counts can be said when
+// every root is known.
+type pending struct {
+	entity uuid.UUID
+	raw    []byte
 }
 
 // A Revocation ends a node: its changes beyond After do not count.
@@ -92,7 +102,7 @@ func (r *Roll) Reload(ctx context.Context, replica *store.Replica) (*Roll, error
 		return nil, fmt.Errorf("load the roll: %w", err)
 	}
 	if county != nil {
-		roll.add(uuid.Nil, county)
+		roll.pending = append(roll.pending, pending{uuid.Nil, county})
 	}
 	for _, kind := range []store.Kind{store.Node, store.Person} {
 		var after uuid.UUID
@@ -112,8 +122,18 @@ func (r *Roll) Reload(ctx context.Context, replica *store.Replica) (*Roll, error
 			}
 		}
 	}
-	roll.sort()
+	roll.settle()
 	return roll, nil
+}
+
+// settle works out what was met: first the roots, then what they certify.
+func (r *Roll) settle() {
+	r.follow()
+	for _, p := range r.pending {
+		r.add(p.entity, p.raw)
+	}
+	r.pending = nil
+	r.sort()
 }
 
 // sort puts every subject's newest certificate first, each once.
@@ -135,7 +155,10 @@ func (r *Roll) read(ctx context.Context, replica *store.Replica, e *store.Entity
 	for _, name := range sortedNames(e.Fields) {
 		value := e.Fields[name]
 		if strings.HasPrefix(name, certPrefix) && !value.IsNull() {
-			r.add(e.ID, value.Bytes())
+			r.pending = append(r.pending, pending{e.ID, value.Bytes()})
+		}
+		if strings.HasPrefix(name, vouchPrefix) && e.Kind == store.Node && len(value.Bytes()) > 0 {
+			r.vouches = append(r.vouches, value.Bytes())
 		}
 		first, isAccepted := strings.CutPrefix(name, acceptedPrefix)
 		if seq, err := strconv.ParseUint(first, 10, 64); isAccepted && err == nil && e.Kind == store.Node && len(value.Bytes()) == len(store.Digest{}) {
@@ -186,7 +209,7 @@ func (r *Roll) add(entity uuid.UUID, raw []byte) {
 	c, known := r.verified[string(raw)]
 	var err error
 	if !known {
-		c, err = VerifyCertificate(raw, r.root)
+		c, err = r.Verify(raw)
 	}
 	if err == nil && entity != uuid.Nil && c.Subject != entity {
 		err = &RefusedError{Rule: BadCertificate, Node: entity}
@@ -321,6 +344,9 @@ func (r *Roll) Digest() store.Digest {
 	}
 	for at, digest := range r.accepted {
 		lines = append(lines, fmt.Sprintf("accepted %s %d %s", at.node, at.first, digest))
+	}
+	for _, root := range r.roots {
+		lines = append(lines, "root "+string(root))
 	}
 	slices.Sort(lines)
 	for _, line := range lines {

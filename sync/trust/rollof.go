@@ -8,17 +8,22 @@ import (
 	"github.com/google/uuid"
 
 	"ironfeet/store"
+	"ironfeet/sync/cose"
 )
 
-// RollOf is the roll of certificates that lie before one, in a file for example,
+// RollOf is the roll of certificates, and of what roots say of each other, that lie before one, in a file for example,
 // and not in a replica. Those that the root did not sign are left out and listed
 // by Faults; nothing is revoked and nothing accepted.
 func RollOf(root ed25519.PublicKey, raws ...[]byte) *Roll {
 	roll := emptyRoll(root)
 	for _, raw := range raws {
-		roll.add(uuid.Nil, raw)
+		if m, err := cose.Parse(raw); err == nil && m.Type == cose.Succession {
+			roll.vouches = append(roll.vouches, raw)
+			continue
+		}
+		roll.pending = append(roll.pending, pending{uuid.Nil, raw})
 	}
-	roll.sort()
+	roll.settle()
 	return roll
 }
 

@@ -61,7 +61,7 @@ func (r Root) Certify(c Certificate) (Certificate, error) {
 // Fingerprint names a root key in five groups of four characters that can be read
 // out over the phone: the first 100 bits of the key's SHA-256 in Crockford's
 // base 32.
-func Fingerprint(pub ed25519.PublicKey) string {
-	sum := sha256.Sum256(pub)
-	return group(base32Text(sum[:], fingerprintChars))
-}
+func Fingerprint(pub ed25519.PublicKey) string { return FingerprintOf(sha256.Sum256(pub)) }
+
+// FingerprintOf is Fingerprint where only the key's SHA-256 is known.
+func FingerprintOf(sum [32]byte) string { return group(base32Text(sum[:], fingerprintChars)) }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"slices"
 	"time"
 
 	"ironfeet/store/world"
@@ -17,8 +18,9 @@ import (
 // ServerCertificate makes a TLS certificate for the county's server without any
 // authority but the county's own root: a key that lives as long as the process,
 // certified by the root. A node that knows the root, by its fingerprint from the
-// invitation or by its key since it enrolled, needs to trust nobody else.
-func (r Root) ServerCertificate(w world.World, name string) (tls.Certificate, error) {
+// invitation or by its key since it enrolled, needs to trust nobody else. crosses lead
+// back to earlier roots, for nodes that have not heard of this one yet, see Cross.
+func (r Root) ServerCertificate(w world.World, name string, crosses ...[]byte) (tls.Certificate, error) {
 	fail := func(err error) (tls.Certificate, error) {
 		return tls.Certificate{}, fmt.Errorf("make the server's certificate: %w", err)
 	}
@@ -31,11 +33,7 @@ func (r Root) ServerCertificate(w world.World, name string) (tls.Certificate, er
 	number[0] &= 0x7f // a serial number is positive
 	key := ed25519.NewKeyFromSeed(seed)
 	now := w.Now()
-	authority := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "ironfeet county root"}, NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(10, 0, 0),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	rootRaw, err := x509.CreateCertificate(w.Rand, authority, authority, r.Public(), r.key)
+	rootRaw, err := r.cross(w, r.Public())
 	if err != nil {
 		return fail(err)
 	}
@@ -43,11 +41,37 @@ func (r Root) ServerCertificate(w world.World, name string) (tls.Certificate, er
 		SerialNumber: new(big.Int).SetBytes(number), Subject: pkix.Name{CommonName: name}, NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(2, 0, 0),
 		DNSNames: []string{serverName}, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
-	raw, err := x509.CreateCertificate(w.Rand, leaf, authority, key.Public(), r.key)
+	raw, err := x509.CreateCertificate(w.Rand, leaf, authority(now), key.Public(), r.key)
 	if err != nil {
 		return fail(err)
 	}
-	return tls.Certificate{Certificate: [][]byte{raw, rootRaw}, PrivateKey: key}, nil
+	return tls.Certificate{Certificate: append([][]byte{raw, rootRaw}, crosses...), PrivateKey: key}, nil
+}
+
+func authority(now time.Time) *x509.Certificate {
+	return &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "ironfeet county root"}, NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(20, 0, 0),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+}
+
+func (r Root) cross(w world.World, key ed25519.PublicKey) ([]byte, error) {
+	a := authority(w.Now())
+	return x509.CreateCertificate(w.Rand, a, a, key, r.key)
+}
+
+// Cross certifies the root that follows for TLS: what the server shows besides, so that
+// a node that knows only this root finds the way.
+func (r Root) Cross(w world.World, next ed25519.PublicKey) ([][]byte, error) {
+	var list [][]byte
+	for _, key := range []ed25519.PublicKey{next, r.Public()} {
+		raw, err := r.cross(w, key)
+		if err != nil {
+			return nil, fmt.Errorf("certify the next root: %w", err)
+		}
+		list = append(list, raw)
+	}
+	return list, nil
 }
 
 // serverName marks a leaf as the server's: the root certifies no other for TLS.
@@ -66,14 +90,11 @@ func VerifyServer(state tls.ConnectionState, isRoot func(ed25519.PublicKey) bool
 	if len(chain) == 0 {
 		return ErrServer
 	}
-	if last := chain[len(chain)-1]; len(chain) == 2 {
-		if root, ok := last.PublicKey.(ed25519.PublicKey); ok && isRoot(root) {
-			leaf := chain[0]
-			if !ed25519.Verify(root, leaf.RawTBSCertificate, leaf.Signature) || leaf.SignatureAlgorithm != x509.PureEd25519 || leaf.VerifyHostname(serverName) != nil {
-				return ErrServer
-			}
+	if leaf := chain[0]; len(chain) > 1 && len(chain) <= maxChain && leaf.VerifyHostname(serverName) == nil {
+		if leads(leaf, chain[1:], isRoot) {
 			return nil
 		}
+		return ErrServer
 	}
 	options := x509.VerifyOptions{DNSName: state.ServerName, CurrentTime: now, Intermediates: x509.NewCertPool()}
 	for _, c := range chain[1:] {
@@ -83,4 +104,28 @@ func VerifyServer(state tls.ConnectionState, isRoot func(ed25519.PublicKey) bool
 		return fmt.Errorf("%w: %w", ErrServer, err)
 	}
 	return nil
+}
+
+// maxChain bounds what a server may show: a leaf and two certificates a root.
+const maxChain = 1 + 2*maxRoots
+
+// leads says whether a certificate was signed by the root, or by a key that such a
+// certificate was given to.
+func leads(leaf *x509.Certificate, others []*x509.Certificate, isRoot func(ed25519.PublicKey) bool) bool {
+	reached := []*x509.Certificate{leaf}
+	for i := 0; i < len(reached); i++ {
+		for _, above := range others {
+			key, ok := above.PublicKey.(ed25519.PublicKey)
+			if !ok || reached[i].SignatureAlgorithm != x509.PureEd25519 || !ed25519.Verify(key, reached[i].RawTBSCertificate, reached[i].Signature) {
+				continue
+			}
+			if isRoot(key) {
+				return true
+			}
+			if !slices.Contains(reached, above) {
+				reached = append(reached, above)
+			}
+		}
+	}
+	return false
 }
