@@ -9,7 +9,7 @@ SERVER  := $(BUILD)/ironfeetd
 APP     := $(BUILD)/ironfeet
 FOLDERS := app assets cmd forms store sync
 
-.PHONY: demo test test-console chromium app serve test-interop bench simulate kills mutants clean
+.PHONY: demo test test-console chromium test-app golden pictures dist test-mobile app serve test-interop bench simulate kills mutants clean
 
 demo: $(SERVER)
 	$(SERVER) demo
@@ -20,10 +20,40 @@ $(SERVER): FORCE
 
 # The app's screens are tested too: by Fyne's software painter, without a display
 # and without cgo; the tag ci replaces the window driver in cmd/ironfeet.
-test: test-interop chromium
+test: test-interop test-mobile chromium
 	@unformatted=$$(gofmt -l $(FOLDERS)); if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted"; exit 1; fi
 	CGO_ENABLED=0 $(GO) vet -tags ci ./...
 	LANG=zh_CN.UTF-8 CGO_ENABLED=0 $(GO) test -tags ci -timeout 20m ./...
+	$(MAKE) test-app
+
+# The real program on a screen that nobody sees (Xvfb), driven from outside by mouse
+# and keyboard: invitation, visit, kill -9, photo, signatures, sync; and a position
+# from the real gpsd, into which gpsfake plays a receiver.
+test-app: $(APP) $(SERVER)
+	@needed="xvfb xdotool libgl1-mesa-dri gpsd gpsd-clients"; missing=""; \
+	for p in $$needed; do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+	  if ! command -v apt-get >/dev/null; then echo "install the equivalents of these Debian packages first:$$missing"; exit 1; fi; \
+	  sudo=""; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	  $$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
+	fi
+	IRONFEET_BUILD=$(CURDIR)/$(BUILD) CGO_ENABLED=0 $(GO) test -tags drive,ci -count 1 -timeout 10m -run 'TestDrive|TestAPosition' ./cmd/ironfeet ./app/desktop/device
+
+# The app as for Android, as far as a machine without its NDK can tell.
+test-mobile:
+	CGO_ENABLED=0 $(GO) vet -tags mobile,ci ./cmd/ironfeet ./app/desktop/...
+
+# Golden pictures of every screen are written anew: look at them before you commit.
+golden:
+	LANG=zh_CN.UTF-8 CGO_ENABLED=0 $(GO) test -tags ci -count 1 ./app/desktop -run TestPictures -update
+
+# The README's pictures, from the real screens.
+pictures:
+	LANG=zh_CN.UTF-8 CGO_ENABLED=0 IRONFEET_README=$(CURDIR)/assets/pictures $(GO) test -tags ci -count 1 ./app/desktop -run TestReadmePictures
+
+# What is handed out, into dist/: see assets/dist/dist.sh.
+dist: $(APP)
+	GO=$(GO) assets/dist/dist.sh
 
 # The console end to end in Debian's Chromium, without scripts, at desktop and tablet
 # width. A part of make test; IRONFEET_PICTURES=DIR keeps what it saw.

@@ -70,9 +70,9 @@ func (a *App) describe(o fyne.CanvasObject, d *Description) {
 	case *widget.Button:
 		add("button", o.Text, o.Disabled())
 	case *fieldEntry:
-		add("entry", firstNonEmpty(o.Text, o.PlaceHolder), o.Disabled())
+		add("entry", typedIn(&o.Entry), o.Disabled())
 	case *widget.Entry:
-		add("entry", firstNonEmpty(o.Text, o.PlaceHolder), o.Disabled())
+		add("entry", typedIn(o), o.Disabled())
 	case *widget.Label:
 		add("text", o.Text, false)
 	case *widget.RichText:
@@ -80,6 +80,14 @@ func (a *App) describe(o fyne.CanvasObject, d *Description) {
 	case *canvas.Text:
 		add("text", o.Text, false)
 	}
+}
+
+// typedIn is what stands in an entry, or its hint; a PIN is told by its length only.
+func typedIn(e *widget.Entry) string {
+	if e.Password && e.Text != "" {
+		return strings.Repeat("•", len(e.Text))
+	}
+	return firstNonEmpty(e.Text, e.PlaceHolder)
 }
 
 // spoken are the words inside something.

@@ -251,3 +251,24 @@ func (h *hand) nothingCut(screen string, size fyne.Size) {
 		assert.GreaterOrEqual(h.t, at.X, float32(-12), "%s at %.0f×%.0f: %q is cut off", screen, size.Width, size.Height, said)
 	}
 }
+
+// The README's pictures (make pictures).
+func TestReadmePictures(t *testing.T) {
+	dir := os.Getenv("IRONFEET_README")
+	if dir == "" {
+		t.Skip("make pictures says where to write them")
+	}
+	s := setStage(t)
+	h := openWith(t, Options{World: s.w, Dir: folder(s.dir, "tablet-a"), Lang: "zh", TextSize: 18}, fyne.NewSize(1280, 800))
+	h.unlock("走访员甲（虚构）")
+	pretend(h)
+	for _, sc := range scenes {
+		name := map[string]string{"today": "today", "visit-last": "visit", "visit-members": "members", "signatures": "signatures"}[sc.name]
+		if name == "" {
+			continue
+		}
+		h.close()
+		sc.show(h, s)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".png"), encoded(t, h.capture()), 0o644))
+	}
+}

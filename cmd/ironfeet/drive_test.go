@@ -83,25 +83,25 @@ func TestDriveTheRealProgram(t *testing.T) {
 
 	// A household that nobody had on a list, with the small form.
 	d.tap("新发现一户")
-	d.typeInto("户主姓名", "农新（虚构）")
+	d.typeInto("户主姓名", "Nong Xin")
 	d.tap("补正回访")
 	d.tap("开始入户")
 	d.tap("完成")
-	d.typeAt("受访人姓名", "农新（虚构）")
-	d.typeAt("补正了什么？", "路上遇见，屋顶漏雨")
+	d.typeAt("受访人姓名", "Nong Xin")
+	d.typeAt("补正了什么？", "wu ding lou yu")
 
 	// The battery dies. The same question is there again, with what was answered.
 	d.kill()
 	d.start()
 	d.unlock("走访员戊（虚构）")
-	d.tap("继续：农新（虚构）")
-	d.see("路上遇见，屋顶漏雨", "补正了什么？")
+	d.tap("继续：Nong Xin")
+	d.see("wu ding lou yu", "补正了什么？")
 
 	// A camera writes into its folder.
 	require.NoError(t, os.WriteFile(filepath.Join(camera, "DSC1.jpg"), yunqi.Photo(7, 1600, 1200), 0o644))
 	d.see("再拍一张")
 	d.tap("汇总")
-	d.see("读给家里人听", "农新（虚构）")
+	d.see("读给家里人听", "Nong Xin")
 	d.tap("读完了，去签字")
 	d.draw()
 	d.tap("用这个签名")
@@ -109,7 +109,7 @@ func TestDriveTheRealProgram(t *testing.T) {
 	for range 2 {
 		d.tap("确认")
 		d.see("我参加了这次入户")
-		d.keys(practice.PIN)
+		d.write(d.find("entry", ""), practice.PIN)
 		d.key("Return")
 		d.gone("我参加了这次入户")
 	}
@@ -132,8 +132,8 @@ func TestDriveTheRealProgram(t *testing.T) {
 	require.Len(t, list, 1)
 	signed, err := visit.FromEntity(list[0])
 	require.NoError(t, err)
-	require.Equal(t, "农新（虚构）", signed.Answer("respondent"))
-	require.Equal(t, "路上遇见，屋顶漏雨", signed.Answer("found"))
+	require.Equal(t, "Nong Xin", signed.Answer("respondent"))
+	require.Equal(t, "wu ding lou yu", signed.Answer("found"))
 	require.Len(t, signed.Investigator, 2)
 	require.NotEmpty(t, signed.Content.Signature.Strokes)
 	require.Len(t, signed.Content.Photos, 1)
@@ -253,13 +253,18 @@ func (d *driver) until(what string, holds func() bool) {
 			return
 		}
 		if time.Now().After(end) {
-			picture := filepath.Join(os.TempDir(), "ironfeet-drive.png")
-			c := exec.Command("import", "-window", "root", picture)
-			c.Env = d.environment()
-			_ = c.Run()
-			require.Fail(d.t, "waited in vain", "%s; the screen (%s) says:\n%.3000s", what, picture, d.words())
+			require.Fail(d.t, "waited in vain", "%s; the screen (%s) says:\n%.3000s", what, d.picture(), d.words())
 		}
 	}
+}
+
+// picture keeps what is on the screen for whoever looks into a failure.
+func (d *driver) picture() string {
+	name := filepath.Join(os.TempDir(), "ironfeet-drive.png")
+	c := exec.Command("import", "-window", "root", name)
+	c.Env = d.environment()
+	_ = c.Run() // the failure itself is what counts
+	return name
 }
 
 func (d *driver) see(words ...string) {
@@ -287,16 +292,16 @@ func (d *driver) find(kinds, text string) (found desktop.Thing) {
 			}
 			switch {
 			case x.Y > s.Height-90 && turned < 200: // below: the foot of the screen covers it
-				if x.Kind == "button" && x.Y > s.Height-60 {
+				if x.Kind == "button" && x.Y > s.Height-60 && x.Y < s.Height-10 {
 					found = x
 					return true
 				}
-				d.x("mousemove", "900", "450", "click", "5")
+				d.wheel("5", turned)
 				turned++
 				time.Sleep(200 * time.Millisecond)
 				return false
 			case x.Y < 90 && x.Kind != "button" && turned < 200:
-				d.x("mousemove", "900", "450", "click", "4")
+				d.wheel("4", turned)
 				turned++
 				time.Sleep(200 * time.Millisecond)
 				return false
@@ -314,6 +319,16 @@ func (d *driver) find(kinds, text string) (found desktop.Thing) {
 		}
 	}
 	return found
+}
+
+// wheel turns the wheel, now at the edge and now in the middle: a field under the
+// mouse keeps the wheel to itself.
+func (d *driver) wheel(button string, turn int) {
+	x := "1254"
+	if turn%2 == 1 {
+		x = "700"
+	}
+	d.x("mousemove", x, "450", "click", button)
 }
 
 func (d *driver) click(x desktop.Thing) {
@@ -344,34 +359,74 @@ func (d *driver) tap(text string) {
 // typeInto types into the entry that shows a hint.
 func (d *driver) typeInto(hint, text string) {
 	d.t.Helper()
-	d.click(d.find("entry", hint))
-	d.keys(text)
+	d.write(d.find("entry", hint), text)
+}
+
+// write types into what has the focus until it stands there: on a busy machine keys
+// get lost.
+func (d *driver) write(entry desktop.Thing, text string) {
+	d.t.Helper()
+	stands := func() (n int) {
+		for _, x := range d.screen().Things {
+			if x.Kind == "entry" && (x.Text == text || x.Text == strings.Repeat("•", len(text))) {
+				n++
+			}
+		}
+		return n
+	}
+	before := stands()
+	for range 4 {
+		d.click(entry)
+		d.keys(text)
+		for end := time.Now().Add(4 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+			if stands() > before {
+				return
+			}
+		}
+		d.key("ctrl+a")
+		d.key("BackSpace")
+	}
+	d.picture()
+	require.Fail(d.t, "cannot be typed", "%s; the screen says:\n%.3000s", text, d.words())
 }
 
 // typeAt types into the entry below a question.
 func (d *driver) typeAt(question, text string) {
 	d.t.Helper()
-	label := d.find("text", question)
 	var entry desktop.Thing
-	for _, x := range d.screen().Things {
-		if x.Kind == "entry" && x.Y > label.Y && (entry.Kind == "" || x.Y < entry.Y) {
-			entry = x
+	for range 20 {
+		label := d.find("text", question)
+		entry = desktop.Thing{}
+		screen := d.screen()
+		for _, x := range screen.Things {
+			if x.Kind == "entry" && x.Y > label.Y && (entry.Kind == "" || x.Y < entry.Y) {
+				entry = x
+			}
 		}
+		if entry.Y < screen.Height-100 {
+			break
+		}
+		d.wheel("5", 0) // the foot of the screen covers it
+		time.Sleep(300 * time.Millisecond)
 	}
 	require.Equal(d.t, "entry", entry.Kind)
-	d.click(entry)
-	d.keys(text)
-	d.see(text)
+	d.write(entry, text)
 }
 
+// keys types Latin letters; for a hanzi xdotool has to lend it a key of the keyboard,
+// which a busy program may notice too late.
 func (d *driver) keys(text string) { d.t.Helper(); d.x("type", "--delay", "25", text) }
-func (d *driver) key(name string)  { d.t.Helper(); d.x("key", name) }
+
+func (d *driver) key(name string) { d.t.Helper(); d.x("key", name) }
 
 func (d *driver) unlock(name string) {
 	d.t.Helper()
 	d.tap(name)
 	d.see("请输入密码")
-	d.keys(practice.PIN)
+	for i, digit := range practice.PIN {
+		d.keys(string(digit))
+		d.see(strings.TrimSpace(strings.Repeat("●  ", i+1)))
+	}
 	d.key("Return")
 }
 
