@@ -497,8 +497,13 @@ func (r *run) each(n *node, do func(*node)) {
 	}
 }
 
+// reconsider draws the consequences of the county's word; in one of three the county
+// dies between the two.
 func (r *run) reconsider() {
 	c := r.county()
+	if !r.quiet && r.random.IntN(3) == 0 {
+		c.fuse = 1 + r.random.IntN(12)
+	}
 	c.attempt(func() {
 		_, err := c.merger.Reconsider(r.ctx)
 		r.ok(c, "reconsider", err)

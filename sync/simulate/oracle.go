@@ -72,6 +72,7 @@ func headDigest(raw []byte) store.Digest {
 // and a person of the county decide between branches.
 func (r *run) quieten() {
 	r.say("all is quiet from here")
+	r.quiet = true
 	for len(r.late) > 0 {
 		r.mail()
 	}
@@ -86,7 +87,32 @@ func (r *run) quieten() {
 		if r.everybodySyncs(); !r.decideForks() {
 			return
 		}
+		r.clonesHear()
 	}
+}
+
+// clonesHear what the county holds under their own name, as by a stick: a server does
+// not send a node its own.
+func (r *run) clonesHear() {
+	for _, n := range r.nodes {
+		if n.cloned {
+			_, err := n.merger.Take(r.ctx, r.raws(r.county(), n)...)
+			r.ok(n, "take", err)
+			_, err = n.merger.Take(r.ctx, r.namesakes(n)...)
+			r.ok(n, "take", err)
+		}
+	}
+}
+
+// namesakes are the bundles under a node's name that the county has.
+func (r *run) namesakes(n *node) (raws [][]byte) {
+	id := idOf(n.n)
+	list, err := r.county().replica.Bundles(r.ctx, store.BundleQuery{Node: &id})
+	r.ok(r.county(), "read the log", err)
+	for _, b := range list {
+		raws = append(raws, bundle.Encode(b))
+	}
+	return raws
 }
 
 // everybodySyncs until nothing is brought and nothing fetched any more.

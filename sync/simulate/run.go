@@ -31,6 +31,7 @@ type run struct {
 	dir    string
 	nodes  []*node // the county first
 	sticks []*stick
+	quiet  bool     // nobody dies any more
 	late   []letter // requests that are still on their way
 	said   strings.Builder
 	oracle
