@@ -153,8 +153,18 @@ func TestALineThatResets(t *testing.T) { // invariant 1
 	client.World.Dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, network, link.Addr())
 	}
+	states := func() (said []string) {
+		list, err := client.PhotoStates(ctx)
+		require.NoError(t, err)
+		for _, p := range list {
+			said = append(said, p.State)
+		}
+		return said
+	}
+	require.Equal(t, []string{"waiting", "waiting", "waiting", "waiting"}, states())
 	rep, err := client.Sync(ctx, nil)
 	require.NoError(t, err)
+	require.Equal(t, []string{"delivered", "delivered", "delivered", "delivered"}, states())
 	require.Equal(t, 4, rep.PhotosUp)
 	require.Equal(t, 4, link.Cuts())
 	up, _ := link.Bytes()

@@ -13,7 +13,7 @@ import (
 // a township that empties a stick some hundred. Strangers may only ask about
 // invitations, and slowly: a token has 60 bits.
 const (
-	nodeRate, nodeBurst         = 400, 1200
+	nodeRate, nodeBurst         = 1000, 4000
 	strangerRate, strangerBurst = 2, 20
 
 	// maxLimiters bounds memory. Beyond it all are forgotten, which is generous to
