@@ -283,6 +283,21 @@ func doctype(t *testing.T, data []byte) []byte {
 	})
 }
 
+// A program that writes all eighteen digits into a numeric cell: who opens the list
+// and saves it loses the last three, so that it is never a key.
+func TestEighteenDigitsInANumericCell(t *testing.T) {
+	data := book(t, func(f *excelize.File) { set(t, f, "Sheet1", []any{"姓名", "身份证号"}, []any{"韦大山", 7}) })
+	for _, digits := range []string{id, "459921520315001"} {
+		rep := compareAll(t, compare.FromBytes("x.xlsx", rezip(t, data, "xl/worksheets/sheet1.xml", func(w io.Writer, old []byte) {
+			_, err := w.Write(bytes.Replace(old, []byte("<v>7</v>"), []byte("<v>"+digits+"</v>"), 1))
+			require.NoError(t, err)
+		})))
+		require.Zero(t, rep.Matched, digits)
+		require.Equal(t, "id.damaged", rep.Rejected[0].Why)
+		require.Equal(t, compare.LevelD, rep.Rejected[0].Level)
+	}
+}
+
 // What lies in other files is not followed, and said.
 func TestAWorkbookThatRefersToOthers(t *testing.T) {
 	data := book(t, func(f *excelize.File) { set(t, f, "Sheet1", []any{"姓名", "身份证号"}, []any{"韦大山", id}) })
@@ -342,6 +357,24 @@ func TestAFileThatChangesWhileItIsRead(t *testing.T) {
 		return more
 	}})
 	var why *compare.ListError
+	require.ErrorAs(t, err, &why)
+	require.Equal(t, "changed", why.Why)
+
+	// Even where neither size nor time tell it: what was read is what was looked at
+	// before, byte for byte.
+	long := "姓名,身份证号\n韦大山," + id + "\n" + strings.Repeat("某人,459921200002290048\n", 20_000)
+	require.NoError(t, os.WriteFile(file, []byte(long), 0o600))
+	require.NoError(t, os.Chtimes(file, today, today))
+	quiet, err := compare.OpenFile(file)
+	require.NoError(t, err)
+	defer quiet.Close()
+	_, err = compare.Compare(kinds(t), grown, quiet, people, today, nil, compare.About{Record: func(p compare.Person, more alerts.Values) alerts.Values {
+		changed := []byte(long)
+		changed[len(changed)-2] = '9'
+		require.NoError(t, os.WriteFile(file, changed, 0o600))
+		require.NoError(t, os.Chtimes(file, today, today))
+		return more
+	}})
 	require.ErrorAs(t, err, &why)
 	require.Equal(t, "changed", why.Why)
 }

@@ -106,7 +106,7 @@ func Parse(s string, today time.Time) Number {
 // number cannot hold 18 digits, so the text is never a key, whatever it looks like.
 func FromNumber(s string, today time.Time) Number {
 	n := Parse(s, today)
-	if len(n.Text) >= 16 || scientific(n.Text) {
+	if len(n.Text) >= 15 || scientific(n.Text) {
 		n.Class = Damaged
 	}
 	return n
