@@ -158,6 +158,7 @@ type story struct {
 	shared   uuid.UUID // the household both tablets visit
 	returned uuid.UUID // a household of tablet A's whose visit is returned
 	stick    string
+	evening  time.Time // of the day in the field: when the township reviews
 }
 
 func (s *story) path(parts ...string) string {

@@ -72,8 +72,9 @@ func (s *story) round(ctx context.Context, t *tablet, byID map[uuid.UUID]*yunqi.
 		}
 	}
 	answers := 0
-	// A day in the village, two days ago: the clock goes on as it does at the door.
-	clock := practice.NewClock(s.world.Now().AddDate(0, 0, -2).Truncate(24*time.Hour).Add(30*time.Minute), 12*time.Second)
+	// Tomorrow's day in the village: the clock goes on as it does at the door.
+	y, m, d := s.world.Now().AddDate(0, 0, 1).Date()
+	clock := practice.NewClock(time.Date(y, m, d, 8, 30, 0, 0, time.Local), 12*time.Second)
 	defer clock.By(t.Node)()
 	seed := uint64(0)
 	for i, task := range todo {
@@ -94,6 +95,7 @@ func (s *story) round(ctx context.Context, t *tablet, byID map[uuid.UUID]*yunqi.
 		t.bytes += w.Bytes
 		clock.Pass(15 * time.Minute) // to the next door
 	}
+	s.evening = clock.Now().Add(2 * time.Hour)
 	pictures, err := t.Office.Replica.NamedBlobs(ctx) // one that was used twice is there once
 	if err != nil {
 		return err

@@ -29,8 +29,11 @@ import (
 // reviewer is the township's clerk deciding.
 func (s *story) reviewer() *review.Reviewer {
 	return &review.Reviewer{Replica: s.town.Office.Replica, Shelf: s.shelf, Person: s.town.People[0].ID, Role: trust.Township,
-		Now: s.world.Now, NewID: s.world.NewID, Roll: s.town.Office.Merger.Roll}
+		Now: s.tonight, NewID: s.world.NewID, Roll: s.town.Office.Merger.Roll}
 }
+
+// tonight is the evening of the day in the field, going on.
+func (s *story) tonight() time.Time { return s.evening.Add(time.Since(s.began)) }
 
 // review lets the township take in tablet A's visits over the network, look at what
 // the checks found, and decide: most in one go, the others beside the registry.
@@ -60,7 +63,7 @@ func (s *story) review(ctx context.Context) error {
 		if s.returned == uuid.Nil && byA && w.Household != s.shared && w.Outcome == "completed" {
 			s.returned = w.Household
 			why := review.Fault{Path: "/data/housing/photo_room", Text: "居室照片看不清床铺，请补拍，并再问一次电话", Code: "return.photo_unclear"}
-			if err := reviewer.Return(ctx, open, s.world.Now().AddDate(0, 0, 10), why); err != nil {
+			if err := reviewer.Return(ctx, open, s.tonight().AddDate(0, 0, 10), why); err != nil {
 				return err
 			}
 			s.tell("returned: %s, to the very question: %s", open.Page.Household.Text("address"), why.Text)
@@ -104,7 +107,7 @@ func (s *story) review(ctx context.Context) error {
 // what the clerk sees.
 func (s *story) inbox(ctx context.Context) ([]review.Waiting, error) {
 	r := s.town.Office.Replica
-	desk, err := review.OpenDesk(ctx, r, trust.Township, s.world.Now)
+	desk, err := review.OpenDesk(ctx, r, trust.Township, s.tonight)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +126,7 @@ func (s *story) inbox(ctx context.Context) ([]review.Waiting, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := review.Count(list, s.world.Now().Format(time.DateOnly))
+	n := review.Count(list, s.tonight().Format(time.DateOnly))
 	visits, missing := len(s.tablets[0].visits)+len(s.tablets[1].visits), 0
 	for i := range list {
 		missing += list[i].Missing
@@ -136,7 +139,7 @@ func (s *story) inbox(ctx context.Context) ([]review.Waiting, error) {
 		return nil, err
 	}
 	s.tell("inbox: %d visits from both tablets, none of their %d photos missing; the most pressing until %s, %d working days (%s)",
-		len(list), desk.Album.Size(), list[0].Due, days.Until(s.world.Now(), due), list[0].Basis)
+		len(list), desk.Album.Size(), list[0].Due, days.Until(s.tonight(), due), list[0].Basis)
 	s.tell("checks: %d visits have nothing to look at twice, %d wait beside another team's, %d have hints:", n.Clean, n.Alerts[review.AlertTwice], n.Warned)
 	say := words.In("en")
 	told := map[string]bool{}
@@ -304,7 +307,7 @@ func (s *story) tidy(ctx context.Context) error {
 // an objection, and takes it down after its last day.
 func (s *story) post(ctx context.Context) error {
 	r, reviewer := s.town.Office.Replica, s.reviewer()
-	pending, err := notice.Pending(ctx, r, s.county.TownshipCode, s.world.Now())
+	pending, err := notice.Pending(ctx, r, s.county.TownshipCode, s.tonight())
 	if err != nil {
 		return err
 	}
@@ -327,7 +330,7 @@ func (s *story) post(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := notice.Post(ctx, reviewer, sheet, s.world.Now(), "村委会公示栏", first); err != nil {
+	if err := notice.Post(ctx, reviewer, sheet, s.tonight(), "村委会公示栏", first); err != nil {
 		return err
 	}
 	if sheet, err = notice.Get(ctx, r, id); err != nil {
