@@ -3,6 +3,7 @@ package desktop
 import (
 	"fmt"
 	"image/color"
+	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -113,6 +114,9 @@ func (q *question) show(n forms.Node) {
 	}
 	look.SetText(q.reading, reading)
 	visible(q.reading, reading != "")
+	for _, fault := range f.Visit.FaultsAt(n.Path) { // why the township sent it back, at the very question
+		wrong = strings.TrimSpace(a.t("returned_why", fault.Text) + "\n" + wrong)
+	}
 	if wrong != "" {
 		wrong = "⚠ " + wrong
 	}

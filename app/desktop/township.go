@@ -22,13 +22,14 @@ import (
 // between each other.
 type township struct {
 	*App
-	c      *clerk.Clerk
-	inbox  *clerk.Inbox
-	list   *keyList
-	busy   bool // the checks or the photos are being looked at
-	status *canvas.Text
-	intake *arrivals
-	watch  *watcher
+	c         *clerk.Clerk
+	inbox     *clerk.Inbox
+	list      *keyList
+	busy      bool // the checks or the photos are being looked at
+	lookAgain bool // and are to be looked at once more
+	status    *canvas.Text
+	intake    *arrivals
+	watch     *watcher
 }
 
 // background runs what may take long beside the screen. Tests run it at once.

@@ -58,7 +58,7 @@ func (t *township) arrival(a clerk.Arrival) fyne.CanvasObject {
 	if s := a.Summary; s.Six != "" && a.File.State != intake.Refused {
 		six := canvas.NewText(s.Six[:3]+" "+s.Six[3:], look.Ink)
 		six.TextSize, six.TextStyle.Bold = theme.Size(theme.SizeNameHeadingText), true
-		box.Add(container.NewHBox(six, container.NewCenter(caption(t.say("six", "", s.From, s.Made.Local().Format("01-02 15:04")), look.Quiet, false))))
+		box.Add(container.NewHBox(six, container.NewCenter(caption(t.say("six", s.From, s.Made.Local().Format("01-02 15:04")), look.Quiet, false))))
 	}
 	for i, l := range a.Lines {
 		if i == 0 {
@@ -107,12 +107,22 @@ func (t *township) takeFiles(files []string) {
 
 // drain reads what waits until nothing does.
 func (t *township) drain(session *present.Session) {
-	for len(t.intake.queue) > 0 {
-		files := t.intake.queue[0]
-		t.intake.queue = t.intake.queue[1:]
-		base := len(t.intake.files)
-		for _, f := range files {
-			t.intake.files = append(t.intake.files, t.c.Arrival(intake.File{Path: f, State: intake.Queued}))
+	for {
+		var files []string
+		base := 0
+		fyne.DoAndWait(func() { // the lists belong to the screen
+			if t.App.session != session || len(t.intake.queue) == 0 {
+				t.intake.reading = false
+				return
+			}
+			files, t.intake.queue = t.intake.queue[0], t.intake.queue[1:]
+			base = len(t.intake.files)
+			for _, f := range files {
+				t.intake.files = append(t.intake.files, t.c.Arrival(intake.File{Path: f, State: intake.Queued}))
+			}
+		})
+		if files == nil {
+			break
 		}
 		last := time.Time{}
 		_, err := t.c.Take(t.ctx, files, func(i int, f intake.File) {
@@ -133,7 +143,6 @@ func (t *township) drain(session *present.Session) {
 			t.onScreen(session, func() { t.fail(err) })
 		}
 	}
-	t.intake.reading = false
 	t.onScreen(session, func() {
 		if t.inbox != nil {
 			t.lookInBackground()

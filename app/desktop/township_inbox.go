@@ -383,9 +383,10 @@ func (t *township) exportInbox() {
 // little, and draws the list anew as hints come.
 func (t *township) lookInBackground() {
 	if t.busy {
+		t.lookAgain = true // something came meanwhile
 		return
 	}
-	t.busy = true
+	t.busy, t.lookAgain = true, false
 	session := t.session
 	background(func() {
 		err := t.c.Look(t.ctx)
@@ -405,8 +406,12 @@ func (t *township) lookInBackground() {
 		if err == nil {
 			err = t.c.Look(t.ctx) // with the likeness of photos
 		}
-		t.busy = false
 		t.redraw(session)
+		t.onScreen(session, func() {
+			if t.busy = false; t.lookAgain {
+				t.lookInBackground()
+			}
+		})
 		if err != nil && !errors.Is(err, context.Canceled) {
 			t.onScreen(session, func() { t.fail(err) })
 		}

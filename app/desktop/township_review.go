@@ -60,7 +60,7 @@ func (v *reviewView) show() {
 	if why != "" {
 		accept.Disable()
 	}
-	buttons := container.NewGridWithColumns(5, look.Big(t.say("escalate"), theme.MailForwardIcon(), v.escalate), look.Big(t.say("again"), theme.ViewRefreshIcon(), v.again),
+	buttons := container.NewGridWithColumns(5, look.Big(t.say("escalate"), theme.MailForwardIcon(), v.escalate), look.Big(t.say("again"), theme.ViewRefreshIcon(), v.secondVisit),
 		look.Big(t.say("return"), theme.MailReplyIcon(), v.giveBack), look.Big(t.say("next"), theme.NavigateNextIcon(), v.next), accept)
 	foot := fyne.CanvasObject(buttons)
 	if why != "" { // what cannot be done says why
@@ -71,7 +71,7 @@ func (v *reviewView) show() {
 	t.keysOf(map[fyne.KeyName]func(){
 		fyne.KeyJ: func() { v.step(1) }, fyne.KeyDown: func() { v.step(1) }, fyne.KeyK: func() { v.step(-1) }, fyne.KeyUp: func() { v.step(-1) },
 		fyne.KeySpace: v.keep, fyne.KeyA: v.accept, fyne.KeyR: v.giveBack, fyne.KeyN: v.next, fyne.KeyP: func() { v.photos(0) },
-		fyne.KeyE: v.escalate, fyne.KeyS: v.again, fyne.KeyU: t.undo,
+		fyne.KeyE: v.escalate, fyne.KeyS: v.secondVisit, fyne.KeyU: t.undo,
 	}, map[rune]func(){'?': func() { t.help("help_review") }})
 }
 
@@ -176,7 +176,7 @@ func (v *reviewView) keep() {
 	}
 	if v.page.Lines[v.at].Keeps {
 		v.page.Toggle(v.at, "")
-		v.again_()
+		v.redrawn()
 		return
 	}
 	v.askText(v.say("keep_title")+"　"+v.page.Lines[v.at].Name, v.say("keep_why"), v.say("ok"), func(why string) {
@@ -185,12 +185,12 @@ func (v *reviewView) keep() {
 			return
 		}
 		v.page.Toggle(v.at, why)
-		v.again_()
+		v.redrawn()
 	})
 }
 
-// again_ draws the screen anew where it stood.
-func (v *reviewView) again_() {
+// redrawn draws the screen anew where it stood.
+func (v *reviewView) redrawn() {
 	offset := v.left.Offset
 	v.show()
 	v.left.Offset = offset
@@ -281,12 +281,12 @@ func (v *reviewView) accept() {
 	}
 	next := v.inbox.Behind(v.page.Open.Visit.ID)
 	if !v.fail(v.page.Accept(v.ctx)) {
-		v.go_(next)
+		v.goOn(next)
 	}
 }
 
-// go_ opens the next visit, or the inbox where there is none.
-func (v *reviewView) go_(next uuid.UUID) {
+// goOn opens the next visit, or the inbox where there is none.
+func (v *reviewView) goOn(next uuid.UUID) {
 	if v.fail(v.inbox.Load(v.ctx)) {
 		return
 	}
@@ -314,16 +314,16 @@ func (v *reviewView) escalate() {
 	next := v.inbox.Behind(v.page.Open.Visit.ID)
 	v.askText(v.say("escalate"), v.say("escalate_why"), v.say("ok"), func(why string) {
 		if !v.fail(v.page.Escalate(v.ctx, why)) {
-			v.go_(next)
+			v.goOn(next)
 		}
 	})
 }
 
-func (v *reviewView) again() {
+func (v *reviewView) secondVisit() {
 	next := v.inbox.Behind(v.page.Open.Visit.ID)
 	v.askText(v.say("again"), v.say("again_why"), v.say("ok"), func(why string) {
 		if !v.fail(v.page.AskAgain(v.ctx, why)) {
-			v.go_(next)
+			v.goOn(next)
 		}
 	})
 }
@@ -367,7 +367,7 @@ func (v *reviewView) giveBack() {
 			remarks = append(remarks, clerk.Remark{Reason: codes[l.reason.Selected], Path: paths[l.where.Selected], Text: l.text.Text})
 		}
 		if !v.fail(v.page.Return(v.ctx, remarks...)) {
-			v.go_(next)
+			v.goOn(next)
 		}
 	}})
 	v.win.Canvas().Focus(lines[0].text)
