@@ -21,6 +21,7 @@ import (
 	"github.com/google/uuid"
 
 	"ironfeet/app/casework/publish"
+	"ironfeet/app/casework/registry"
 	"ironfeet/app/casework/review"
 	"ironfeet/app/casework/visit"
 	"ironfeet/forms/standards"
@@ -53,8 +54,13 @@ func Newest(ctx context.Context, r *store.Replica, division string) ([]*visit.Si
 		if s.Content.Outcome != "completed" {
 			continue
 		}
-		if old := newest[s.Content.Household]; old == nil || cmp.Or(cmp.Compare(old.Content.Ended, s.Content.Ended), cmp.Compare(old.ID.String(), s.ID.String())) < 0 {
-			newest[s.Content.Household] = s
+		// Two records that were found to be one household are one case.
+		standing, err := registry.Standing(ctx, r, s.Content.Household)
+		if err != nil {
+			return nil, err
+		}
+		if old := newest[standing]; old == nil || cmp.Or(cmp.Compare(old.Content.Ended, s.Content.Ended), cmp.Compare(old.ID.String(), s.ID.String())) < 0 {
+			newest[standing] = s
 		}
 	}
 	list := make([]*visit.Signed, 0, len(newest))
