@@ -44,6 +44,7 @@ type commands struct {
 	Determination DeterminationCmd `cmd:"" help:"Who receives what: suggestions, decisions by a named person, how they stand."`
 	Need          NeedCmd          `cmd:"" help:"What families need: refer to departments, take answers in (因需推送)."`
 	Household     HouseholdCmd     `cmd:"" help:"One household's assistance chain."`
+	Calendar      CalendarCmd      `cmd:"" help:"Working days with holidays and make-up days, and the deadlines counted in them."`
 	Bundle        BundleCmd        `cmd:"" help:"Look into, verify and import change bundles and carrier files."`
 	Export        ExportCmd        `cmd:"" help:"Export verified records."`
 	Verify        VerifyCmd        `cmd:"" help:"Verify an evidence package with nothing but the file and the county's public key."`

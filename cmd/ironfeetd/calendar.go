@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"ironfeet/app/casework/calendar"
+	"ironfeet/store/world"
+)
+
+// CalendarCmd handles working days and deadlines, which are text files of one year
+// and of the county.
+type CalendarCmd struct {
+	Check CalendarCheckCmd `cmd:"" help:"Read a year's holidays and make-up days, or deadlines, and count with them."`
+	Load  CalendarLoadCmd  `cmd:"" help:"Keep a year's calendar, or deadlines, at this machine."`
+}
+
+// maxCalendarFile is more than any year has.
+const maxCalendarFile = 64 << 10
+
+// CalendarCheckCmd tries a file without keeping it.
+type CalendarCheckCmd struct {
+	Files []string  `arg:"" optional:"" type:"existingfile" help:"Files as in assets/workdays: lines of day, 休 or 班, name."`
+	From  time.Time `format:"2006-01-02" help:"Count working days after this day." placeholder:"DAY"`
+	Days  int       `default:"10" help:"How many."`
+	JSON  bool      `name:"json" help:"Print one JSON document."`
+}
+
+// Run reads the built-in years and the files, and counts.
+func (c *CalendarCheckCmd) Run(o *Output) error {
+	cal := calendar.BuiltIn()
+	for _, file := range c.Files {
+		data, err := world.ReadFile(world.OS{}, file, maxCalendarFile)
+		if err != nil {
+			return err
+		}
+		if cal, err = cal.Add(file, data); err != nil {
+			return err
+		}
+	}
+	out := struct {
+		Years []int  `json:"years"`
+		From  string `json:"from,omitempty"`
+		Days  int    `json:"days,omitempty"`
+		Due   string `json:"due,omitempty"`
+		Sure  bool   `json:"sure"`
+	}{Years: cal.Years(), Sure: true}
+	if !c.From.IsZero() {
+		due, sure := cal.After(c.From, c.Days)
+		out.From, out.Days, out.Due, out.Sure = c.From.Format(time.DateOnly), c.Days, due.Format(time.DateOnly), sure
+	}
+	if c.JSON {
+		return json.NewEncoder(o.Out).Encode(out)
+	}
+	fmt.Fprintf(o.Out, "years: %v\n", out.Years)
+	if out.Due != "" {
+		fmt.Fprintf(o.Out, "%d working days after %s: %s\n", out.Days, out.From, out.Due)
+		if !out.Sure {
+			fmt.Fprintln(o.Out, "not certain: the calendar of that year is not among them")
+		}
+	}
+	return nil
+}
+
+// CalendarLoadCmd keeps a file at a machine.
+type CalendarLoadCmd struct {
+	UnlockFlag
+	File      string `arg:"" type:"existingfile" help:"A year's calendar, or with --deadlines the county's deadlines."`
+	Deadlines bool   `help:"The file holds deadlines."`
+}
+
+// Run reads the file and keeps it.
+func (c *CalendarLoadCmd) Run(o *Output) error {
+	ctx := context.Background()
+	of, err := c.open(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer of.Close()
+	data, err := world.ReadFile(world.OS{}, c.File, maxCalendarFile)
+	if err != nil {
+		return err
+	}
+	if c.Deadlines {
+		rules, err := calendar.LoadRules(ctx, of.Replica, c.File, data)
+		if err == nil {
+			fmt.Fprintf(o.Out, "%s: %d deadlines are in force here\n", filepath.Base(c.File), len(rules))
+		}
+		return err
+	}
+	year, err := calendar.Load(ctx, of.Replica, c.File, data)
+	if err == nil {
+		fmt.Fprintf(o.Out, "%s: the calendar of %d is in force here\n", filepath.Base(c.File), year)
+	}
+	return err
+}
