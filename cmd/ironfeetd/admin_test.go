@@ -81,7 +81,7 @@ func TestOneConfigurationFile(t *testing.T) {
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 		return file
 	}
-	example, err := os.ReadFile("systemd/ironfeetd.toml")
+	example, err := os.ReadFile("../../assets/systemd/ironfeetd.toml")
 	require.NoError(t, err)
 	status, _, problem := command("--config", write(strings.ReplaceAll(string(example), "tls-", "#tls-")), "serve", "--help")
 	require.Equal(t, 0, status, problem)

@@ -225,4 +225,5 @@ func (s *story) end() {
 	s.tell("exports   %s", s.path("exports"))
 	s.tell("open the app on tablet A:   make app DATA=%s      or: ironfeet --demo --data %s   (PIN %s)", s.dir, s.path("tablet-a"), practice.PIN)
 	s.tell("start the county's server:  make serve DATA=%s    or: ironfeetd serve --data %s --listen 127.0.0.1:8642", s.dir, s.path("county"))
+	s.tell("then open the console:      http://127.0.0.1:8642      clerk, approver, guardian, auditor or admin (password %s)", demoPassword)
 }

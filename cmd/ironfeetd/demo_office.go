@@ -76,6 +76,9 @@ func (s *story) determine(ctx context.Context) error {
 	if err := s.loadTwice(ctx, of); err != nil {
 		return err
 	}
+	if err := s.openAccounts(ctx, of); err != nil {
+		return err
+	}
 	return s.prove(ctx, of)
 }
 
@@ -169,6 +172,9 @@ func (s *story) comeBack(ctx context.Context) error {
 	}
 	var err error
 	if s.server, err = startServer(ctx, s.path("county"), s.listen, s.path("county-server.log")); err != nil {
+		return err
+	}
+	if err := s.browse(ctx); err != nil {
 		return err
 	}
 	a, b := s.tablets[0], s.tablets[1]
@@ -288,6 +294,9 @@ func (s *story) sameEverywhere(ctx context.Context) error {
 			s.tell("%s: %v", filepath.Base(o.Dir), f)
 		}
 		findings += len(list)
+	}
+	if err := s.browsed(ctx, of); err != nil {
+		return err
 	}
 	entries, faults, err := checkAudit(ctx, of)
 	if err != nil {

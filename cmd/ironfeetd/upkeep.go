@@ -16,6 +16,7 @@ import (
 
 	"ironfeet/app/casework/office"
 	"ironfeet/app/export"
+	"ironfeet/app/words"
 	"ironfeet/store"
 	"ironfeet/store/audit"
 	"ironfeet/store/world"
@@ -177,8 +178,10 @@ func (c *DrillCmd) Run(o *Output) error {
 	if err != nil {
 		return err
 	}
+	sound := true
 	for _, x := range findings {
-		fmt.Fprintf(o.Err, "%v\n", x)
+		fmt.Fprintln(o.Err, words.In(o.Lang).Say(x.Code, x))
+		sound = sound && !x.Grave
 	}
 	entries, faults, err := checkAudit(ctx, of)
 	if err != nil {
@@ -187,7 +190,7 @@ func (c *DrillCmd) Run(o *Output) error {
 	for _, x := range faults {
 		explain(o, x)
 	}
-	if len(findings)+len(faults) > 0 {
+	if !sound || len(faults) > 0 {
 		return errFaulty
 	}
 	households, err := of.Replica.Count(ctx, store.Query{Kind: store.Household})
