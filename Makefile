@@ -107,6 +107,7 @@ simulate:
 KILLS ?= 300
 kills:
 	CGO_ENABLED=0 $(GO) test -tags ci -timeout 0 -count 1 -v ./cmd/ironfeetd -run TestNoAcknowledgedChangeIsLostByKilling -kills $(KILLS)
+	CGO_ENABLED=0 $(GO) test -tags ci -timeout 0 -count 1 -v ./store -run TestNothingAcknowledgedIsLostByKilling -kills $(KILLS)
 
 mutants:
 	CGO_ENABLED=0 $(GO) test -tags ci -timeout 0 -count 1 -v ./sync/simulate -run TestMutants -mutants

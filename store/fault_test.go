@@ -95,7 +95,7 @@ func exitOn(err error) {
 }
 
 var (
-	kills = flag.Int("kills", 25, "how often the saver is killed (make kills: 500)")
+	kills = flag.Int("kills", 25, "how often the saver is killed (make kills: 300)")
 	seed  = flag.Uint64("seed", 0, "of the kill test; 0: a new one")
 )
 
