@@ -233,6 +233,7 @@ func (r *run) nothingLost() {
 				r.fail("%s said that change %d was saved, and lost it (invariant 1)", n.name, ch.Seq)
 			}
 		}
+		r.ownReceipt(n)
 		if n == c || n.cloned || n.revoked {
 			continue
 		}
@@ -260,6 +261,26 @@ func (r *run) nothingLost() {
 				r.fail("%s has photo %s that the county waits for (invariant 1)", n.name, ref.Digest)
 			}
 		}
+	}
+}
+
+// ownReceipt: what a node takes for the county's word about its work is about its work,
+// and not a clone's (invariants 1 and 5).
+func (r *run) ownReceipt(n *node) {
+	id := idOf(n.n)
+	upTo, raw, err := n.replica.Receipt(r.ctx, id)
+	r.ok(n, "read the receipt", err)
+	if upTo == 0 {
+		return
+	}
+	roll, err := r.county().merger.Roll(r.ctx)
+	r.ok(r.county(), "read the roll", err)
+	receipt, _, err := roll.VerifyReceipt(raw)
+	r.ok(n, "read its receipt", err)
+	list, err := n.replica.Bundles(r.ctx, store.BundleQuery{Node: &id, FromSeq: upTo, Limit: 1})
+	r.ok(n, "read its own log", err)
+	if len(list) == 0 || list[0].Last != upTo || list[0].Digest != receipt.Tip {
+		r.fail("%s believes that the county holds its changes up to %d, but those are another's (invariants 1 and 5)", n.name, upTo)
 	}
 }
 
