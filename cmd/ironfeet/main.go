@@ -13,6 +13,7 @@ import (
 
 	"ironfeet/app/desktop"
 	"ironfeet/app/desktop/look"
+	"ironfeet/store/keyring"
 	"ironfeet/store/world"
 )
 
@@ -51,6 +52,7 @@ func main() {
 		o.Dir = dataFolder(a)
 	}
 	o.World = world.Real()
+	o.World.Keyring = keyring.System()
 	desktop.New(a, o).Run()
 }
 

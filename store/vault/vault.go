@@ -131,9 +131,12 @@ func (v *Vault) newDevice() (err error) {
 			return err
 		}
 		v.f.Device = "device-" + hex.EncodeToString(name)
-		if v.world.Keyring.Set(v.f.Device, base64.StdEncoding.EncodeToString(v.device)) == nil {
-			return nil
-		} // a keyring that takes nothing is as good as none
+		text := base64.StdEncoding.EncodeToString(v.device)
+		if v.world.Keyring.Set(v.f.Device, text) == nil {
+			if got, err := v.world.Keyring.Get(v.f.Device); err == nil && got == text {
+				return nil
+			}
+		} // a keyring that keeps nothing is as good as none
 	}
 	v.f.Device = ""
 	return world.WriteFile(v.world.Disk, filepath.Join(v.dir, deviceFile), v.device)

@@ -270,6 +270,11 @@ type broken struct{ ring }
 
 func (broken) Set(string, string) error { return errors.New("no session") }
 
+// forgetful is a keyring that says it took a secret.
+type forgetful struct{ ring }
+
+func (forgetful) Set(string, string) error { return nil }
+
 func TestTheDeviceSecretLiesInTheKeyringWhereThereIsOne(t *testing.T) {
 	c, dir, keys := &clock{start}, t.TempDir(), ring{}
 	w := c.world(1)
@@ -290,13 +295,15 @@ func TestTheDeviceSecretLiesInTheKeyringWhereThereIsOne(t *testing.T) {
 	require.ErrorIs(t, err, vault.ErrDeviceLost)
 	require.Zero(t, v.WrongPINs(jia))
 
-	dir = t.TempDir()
-	w.Keyring = broken{ring{}}
-	v, _ = shared(t, w, dir)
-	require.False(t, v.InKeyring())
-	info, err := os.Stat(filepath.Join(dir, "device.secret"))
-	require.NoError(t, err)
-	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	for _, none := range []world.Keyring{broken{ring{}}, forgetful{ring{}}} {
+		dir = t.TempDir()
+		w.Keyring = none
+		v, _ = shared(t, w, dir)
+		require.False(t, v.InKeyring())
+		info, err := os.Stat(filepath.Join(dir, "device.secret"))
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	}
 }
 
 func TestTheCountyRecoversAForgottenPIN(t *testing.T) {
