@@ -46,6 +46,7 @@ const (
 	maxBackupFiles  = 20_000_000
 	backupDatabase  = "backup-" // a database that is being copied begins so
 	restoringSuffix = ".restoring"
+	restoredGap     = 1 << 32 // bundles that nobody will have pulled between a backup and its restoring
 )
 
 // BackupAbout says what a backup is.
@@ -597,6 +598,11 @@ func (r *Replica) become(ctx context.Context, id Identity) (rewritten int, err e
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM journal`); err != nil {
+			return err
+		}
+		// Whoever pulled from the old node knows bundles by its counting, also some that
+		// came after the backup: the new ones stand far behind all of them.
+		if _, err := tx.ExecContext(ctx, `UPDATE sqlite_sequence SET seq = seq + $1 WHERE name = 'bundles'`, restoredGap); err != nil {
 			return err
 		}
 		// The county has not confirmed anything of the new node yet.

@@ -175,6 +175,11 @@ func (s *sitting) take(ctx context.Context, raw []byte, held *store.Held) (Outco
 	// Who signed it.
 	certificate, known := s.roll.NodeKey(b.Node, message.KID)
 	if !known {
+		if certificate, known, err = s.introduce(ctx, b, message); err != nil {
+			return o, err
+		}
+	}
+	if !known {
 		return s.hold(ctx, o, raw, held, &trust.RefusedError{Rule: trust.UnknownNode, Node: b.Node})
 	}
 	if err := message.Verify(certificate.Key); err != nil {
