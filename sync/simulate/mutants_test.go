@@ -35,7 +35,7 @@ var mutants = []struct{ name, file, old, new string }{
 	{"a node drops its own work for another's", "sync/merge/merge.go", "b.Digest && !own:", "b.Digest:"},
 	{"what waits is not tried again", "sync/merge/merge.go", "	later, err := s.retry(ctx)\n", "	var later []Outcome\n"},
 	{"a receipt for another history is believed", "sync/merge/roll.go", "if list[0].Digest != receipt.Tip {", "if false {"},
-	{"photos count as delivered without a receipt", "sync/link/sync.go", "c.state.Photos = append(c.state.Photos, receipt.Blobs...)", "c.state.Photos = append(c.state.Photos, digests...)"},
+	{"photos count as delivered without a receipt", "sync/link/sync.go", "c.state.Photos = append(c.state.Photos, receipt.Blobs...)", "c.state.Photos = append(append(c.state.Photos, receipt.Blobs...), digests...)"},
 }
 
 // TestMutants is the trial of the simulation itself. It builds the test anew for
