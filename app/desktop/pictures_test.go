@@ -1,8 +1,10 @@
 package desktop
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"image/png"
 	"os"
 	"path/filepath"
 	"testing"
@@ -269,6 +271,8 @@ func TestReadmePictures(t *testing.T) {
 		}
 		h.close()
 		sc.show(h, s)
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".png"), encoded(t, h.capture()), 0o644))
+		var b bytes.Buffer
+		require.NoError(t, (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&b, h.capture()))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name+".png"), b.Bytes(), 0o644))
 	}
 }
