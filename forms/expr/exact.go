@@ -366,18 +366,45 @@ func (x *ExactEnv) path(p *Path) (ExactValue, error) {
 			}
 		}
 	}
-	set := []item{{row: x.here()}}
-	switch {
-	case p.From != nil:
+	var set []item
+	steps := p.Steps
+	if p.From != nil {
 		v, err := x.eval(p.From)
 		if err != nil {
 			return v, err
 		}
 		set = v.items()
-	case p.Absolute:
-		set[0].row = x.Root
+	} else {
+		from := x.here()
+		if p.Absolute {
+			from = x.Root
+		}
+		rows, list := []map[string]any(nil), false
+		if len(steps) > 0 && steps[0].Axis == Child {
+			rows, list = from[steps[0].Name].([]map[string]any)
+		}
+		if list { // the rows of a list, each looked at once
+			for _, row := range rows {
+				it, kept := item{row: row}, true
+				for _, pred := range steps[0].Predicates {
+					var err error
+					if it, kept, err = x.keeps(it, pred); err != nil {
+						return ExactValue{}, err
+					}
+					if !kept {
+						break
+					}
+				}
+				if kept {
+					set = append(set, it)
+				}
+			}
+			steps = steps[1:]
+		} else {
+			set = []item{{row: from}}
+		}
 	}
-	for _, s := range p.Steps {
+	for _, s := range steps {
 		var next []item
 		for _, it := range set {
 			switch s.Axis {
@@ -476,29 +503,40 @@ func exactOf(v any) ExactValue {
 // which it is missing.
 func (x *ExactEnv) filter(set []item, predicate Ast) ([]item, error) {
 	out := make([]item, 0, len(set))
-	row, inside := x.Row, x.inside
-	defer func() { x.Row, x.inside = row, inside }()
-	x.inside++
 	for _, it := range set {
-		if x.Row = it.row; it.row == nil {
-			x.Row = map[string]any{".": it.value}
-		}
-		v, err := x.eval(predicate)
+		it, kept, err := x.keeps(it, predicate)
 		if err != nil {
 			return nil, err
 		}
-		known, truth := v.Truth()
-		if !known {
-			it.doubt = slices.Concat(it.doubt, v.Missing())
-			if len(it.doubt) == 0 {
-				it.doubt = []string{"?"}
-			}
-		}
-		if !known || truth {
+		if kept {
 			out = append(out, it)
 		}
 	}
 	return out, nil
+}
+
+// keeps says whether a predicate keeps an item; where it cannot decide, the item is
+// kept in doubt.
+func (x *ExactEnv) keeps(it item, predicate Ast) (item, bool, error) {
+	row := x.Row
+	if x.Row = it.row; it.row == nil {
+		x.Row = map[string]any{".": it.value}
+	}
+	x.inside++
+	v, err := x.eval(predicate)
+	x.inside--
+	x.Row = row
+	if err != nil {
+		return it, false, err
+	}
+	known, truth := v.Truth()
+	if !known {
+		it.doubt = slices.Concat(it.doubt, v.Missing())
+		if len(it.doubt) == 0 {
+			it.doubt = []string{"?"}
+		}
+	}
+	return it, !known || truth, nil
 }
 
 func (x *ExactEnv) binary(b *Binary) (ExactValue, error) {

@@ -66,12 +66,14 @@ func (x *ExactEnv) call(c *Call) (ExactValue, error) {
 	case "current":
 		return setOf([]item{{row: x.current}}), nil
 	}
-	args := make([]ExactValue, len(c.Args))
-	for i, a := range c.Args {
-		var err error
-		if args[i], err = x.eval(a); err != nil {
-			return args[i], err
+	var room [2]ExactValue // on the stack: most functions take one value or two
+	args := room[:0]
+	for _, a := range c.Args {
+		v, err := x.eval(a)
+		if err != nil {
+			return v, err
 		}
+		args = append(args, v)
 	}
 	switch c.Name {
 	case "true", "false":
