@@ -58,7 +58,7 @@ func (t *township) arrival(a clerk.Arrival) fyne.CanvasObject {
 	if s := a.Summary; s.Six != "" && a.File.State != intake.Refused {
 		six := canvas.NewText(s.Six[:3]+" "+s.Six[3:], look.Ink)
 		six.TextSize, six.TextStyle.Bold = theme.Size(theme.SizeNameHeadingText), true
-		box.Add(container.NewHBox(six, container.NewCenter(caption(t.say("six", s.From, s.Made.Local().Format("01-02 15:04")), look.Quiet, false))))
+		box.Add(container.NewHBox(six, container.NewCenter(caption(t.say("six", s.From, s.Made.In(t.session.Office.World.Now().Location()).Format("01-02 15:04")), look.Quiet, false))))
 	}
 	for i, l := range a.Lines {
 		if i == 0 {

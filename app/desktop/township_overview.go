@@ -52,7 +52,7 @@ func (t *township) overviewScreen() {
 	few := []float32{0.3, 0.13, 0.13, 0.13, 0.13, 0.18}
 	workers.Add(tableRow(few, []string{t.say("col_worker"), t.say("col_visited"), t.say("col_waiting"), t.say("col_returned"), t.say("col_accepted"), t.say("col_last")}, true, nil))
 	for _, w := range o.Workers {
-		workers.Add(tableRow(few, []string{w.Name, count(w.Visited), count(w.Waiting), count(w.Returned), count(w.Accepted), w.Last.Format(time.DateOnly)}, false, nil))
+		workers.Add(tableRow(few, []string{w.Name, count(w.Visited), count(w.Waiting), count(w.Returned), count(w.Accepted), w.Last.In(t.session.Office.World.Now().Location()).Format(time.DateOnly)}, false, nil))
 	}
 	export := func() {
 		t.pickFolder(func(dir string) {

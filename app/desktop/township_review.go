@@ -285,7 +285,8 @@ func (v *reviewView) accept() {
 	}
 }
 
-// goOn opens the next visit, or the inbox where there is none.
+// goOn opens the next visit after a decision: the one behind, the first where there is
+// none behind, the inbox where nothing is left.
 func (v *reviewView) goOn(next uuid.UUID) {
 	if v.fail(v.inbox.Load(v.ctx)) {
 		return
@@ -294,8 +295,10 @@ func (v *reviewView) goOn(next uuid.UUID) {
 		v.reviewScreen(next)
 		return
 	}
-	if w := v.inbox.Current(); w != nil && w.Visit != v.page.Open.Visit.ID && next == uuid.Nil {
-		v.inbox.Move(-len(v.inbox.Shown))
+	v.inbox.Move(-len(v.inbox.Shown)) // from the top again, until nothing is left
+	if w := v.inbox.Current(); w != nil && w.Visit != v.page.Open.Visit.ID {
+		v.reviewScreen(w.Visit)
+		return
 	}
 	v.inboxScreen()
 }

@@ -33,17 +33,22 @@ func campaign(t *testing.T) (dir string, c *practice.County) {
 	t.Helper()
 	ctx := context.Background()
 	dir = t.TempDir()
-	c, err := practice.SetUp(ctx, world.Real(), dir, 24)
+	at := morning
+	c, err := practice.SetUp(ctx, still(&at), dir, 24)
 	require.NoError(t, err)
 	for i, folder := range []string{"tablet-a", "tablet-b"} {
 		n := c.Nodes[folder]
 		list, err := tasks.List(ctx, n.Office.Replica, c.Sample.Villages[2].Code, tasks.Open)
 		require.NoError(t, err)
+		clock := practice.NewClock(morning.AddDate(0, 0, -3+i), 12*time.Second)
+		restore := clock.By(n)
 		for j, task := range list[:2] {
-			script := sample(t, task).Visit(time.Now(), i == 1)
+			script := sample(t, task).Visit(clock.Now(), i == 1)
 			_, err := n.Walk(ctx, &publish.Shelf{}, task, script, uint64(i*100+j*10))
 			require.NoError(t, err)
+			clock.Pass(20 * time.Minute)
 		}
+		restore()
 		_, err = n.Office.Client().Sync(ctx, nil)
 		require.NoError(t, err)
 	}
@@ -63,6 +68,21 @@ func campaign(t *testing.T) (dir string, c *practice.County) {
 	_, err = c.Nodes["township"].Office.Client().Sync(ctx, nil)
 	require.NoError(t, err)
 	return dir, c
+}
+
+// pictured keeps the screen as golden pictures at the two sizes of a township's desk,
+// where the test runs at the larger.
+func (h *hand) pictured(name string) {
+	h.t.Helper()
+	h.picture(name)
+	if h.app.win.Canvas().Size() != townSizes[0] {
+		return
+	}
+	for _, size := range townSizes[:2] {
+		h.app.win.Resize(size)
+		h.golden("zh/township-" + name)
+	}
+	h.app.win.Resize(townSizes[0])
 }
 
 func (h *hand) press(names ...fyne.KeyName) {
@@ -101,10 +121,11 @@ func TestATownshipsDesk(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, os.WriteFile(filepath.Join(stick, "信.ironfeet"), []byte("不是"), 0o600))
 			require.NoError(t, c.Close())
-			h := open(t, filepath.Join(dir, "township"), size)
+			at := morning
+			h := openWith(t, Options{World: still(&at), Dir: filepath.Join(dir, "township"), Lang: "zh", TextSize: 18, Demo: true}, size)
 			h.unlock("乡镇专干（虚构）")
 			h.sees("待审走访", "石桥村", "走访 2 次", "还剩", "工作日")
-			h.picture("20-inbox")
+			h.pictured("inbox")
 			require.Len(t, h.app.town.inbox.All, 4)
 			require.True(t, h.app.town.inbox.All[0].Looked, "the checks have looked")
 			h.press(fyne.KeyJ, fyne.KeyDown)
@@ -113,14 +134,14 @@ func TestATownshipsDesk(t *testing.T) {
 			require.Zero(t, h.app.town.inbox.At)
 			h.app.town.help("help_inbox")
 			h.sees("批量采纳")
-			h.picture("20-inbox-keys")
+			h.pictured("keys")
 			h.close()
 
 			h.press(fyne.KeyReturn)
 			h.sees("这次走访", "现在登记", "全部答案", "签名有效", "自动检查", "另一次")
-			h.picture("21-review")
+			h.pictured("review")
 			h.press(fyne.KeyP)
-			h.picture("21-review-photo")
+			h.picture("photo")
 			h.press(fyne.KeyEqual, fyne.KeyRight)
 			h.press(fyne.KeyEscape)
 			h.press(fyne.KeyJ, fyne.KeySpace)
@@ -128,7 +149,7 @@ func TestATownshipsDesk(t *testing.T) {
 			h.sees("保留登记：门牌没有变")
 			h.press(fyne.KeyR)
 			h.sees("哪一题", "补充说明")
-			h.picture("22-return")
+			h.pictured("return")
 			h.tap("退回")
 			h.sees("必须写明原因") // without a reason nothing is returned
 			h.close()
@@ -148,7 +169,7 @@ func TestATownshipsDesk(t *testing.T) {
 			h.sees("没有待审的走访")
 			h.app.town.conflictsScreen()
 			h.sees("联系电话", "来自")
-			h.picture("23-conflicts")
+			h.pictured("conflicts")
 			for range 10 {
 				disputes, err := h.app.town.c.Disputes(ctx)
 				require.NoError(t, err)
@@ -162,18 +183,18 @@ func TestATownshipsDesk(t *testing.T) {
 
 			h.app.town.duplicatesScreen()
 			h.sees("证件号码相同", "相同的成员")
-			h.picture("24-duplicates")
+			h.pictured("duplicates")
 			h.press(fyne.KeyReturn)
-			h.picture("24-duplicate")
+			h.pictured("duplicate")
 			h.tap("合并，保留左边")
 			h.types("同一家")
 			h.sees("撤销合并")
-			h.picture("24-merged")
+			h.picture("merged")
 
 			h.app.town.noticesScreen()
 			h.sees("最低生活保障公示", "做公示")
 			h.tap("做公示")
-			h.picture("25-notice")
+			h.pictured("notice")
 			list, _, err := h.app.town.c.Sheets(ctx)
 			require.NoError(t, err)
 			require.Len(t, list, 1)
@@ -181,16 +202,17 @@ func TestATownshipsDesk(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, paths, 2)
 			h.app.town.noticesScreen()
-			h.picture("25-notices")
+			h.pictured("notices")
 
 			h.app.town.overviewScreen()
 			h.sees("县里未确认", "不作排名", "走访员丙（虚构）")
-			h.picture("26-overview")
+			h.pictured("overview")
 			h.app.town.importScreen()
 			h.sees("把优盘上的文件或文件夹拖到这里", "没有等待或搁置的数据", "2026")
+			h.pictured("import")
 			h.app.dropped(fyne.Position{}, []fyne.URI{storage.NewFileURI(stick)}) // as from the file manager
 			h.sees("已读入", "核对号", "已有", "没有读入", "不是铁脚板的U盘文件")
-			h.picture("27-import")
+			h.picture("import-read")
 		})
 	}
 }

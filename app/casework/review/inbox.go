@@ -273,7 +273,7 @@ func (d *Desk) Look(ctx context.Context, division string) error {
 		}
 	}
 	look := checks.Case{
-		Cards: d.Box.All(), Album: d.Album, Params: params, Now: d.Now(), County: isCounty,
+		Cards: d.Box.All(), Album: d.Album, Params: params, Now: d.Now(), Zone: d.Now().Location(), County: isCounty,
 		Stands: func(id uuid.UUID) bool { return decided[id].state != Returned },
 	}
 	var waiting []uuid.UUID

@@ -133,6 +133,11 @@ func (c *Clerk) Words(field, value string) string {
 	return c.labels.Value(field, value)
 }
 
+// at writes a moment in the zone of this machine's clock.
+func (c *Clerk) at(t time.Time, layout string) string {
+	return t.In(c.S.Office.World.Now().Location()).Format(layout)
+}
+
 // Today is today's date.
 func (c *Clerk) Today() string { return c.S.Office.World.Now().Format(time.DateOnly) }
 

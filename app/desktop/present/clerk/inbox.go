@@ -124,7 +124,7 @@ func (in *Inbox) Line(ctx context.Context, i int) Line {
 	w := &in.All[in.Shown[i]]
 	c := in.c
 	l := Line{Name: cmp.Or(w.Name, "—"), Village: c.Village(ctx, w.Division)}
-	l.Under = strings.Join([]string{w.Ended.Format("01-02 15:04"), c.Words("outcome", w.Outcome), c.Whos(w.Workers)}, "　")
+	l.Under = strings.Join([]string{c.at(w.Ended, "01-02 15:04"), c.Words("outcome", w.Outcome), c.Whos(w.Workers)}, "　")
 	text, overdue, near := c.Left(w.Due, w.Sure)
 	l.Deadline = Mark{text, "plain"}
 	switch {
@@ -267,7 +267,7 @@ func (c *Clerk) Undoable(ctx context.Context) ([]Done, error) {
 		} else if e, err := c.S.Office.Replica.Entity(ctx, d.About); err == nil {
 			name = e.Text("name")
 		}
-		out[i] = Done{d, c.T("undo_line", d.At.Format("15:04"), c.Decision(d.Decision), name)}
+		out[i] = Done{d, c.T("undo_line", c.at(d.At, "15:04"), c.Decision(d.Decision), name)}
 	}
 	return out, nil
 }

@@ -102,7 +102,7 @@ func (c *Clerk) Aside(ctx context.Context) ([]Held, error) {
 	}
 	out := make([]Held, len(list))
 	for i, h := range list {
-		out[i] = Held{Title: c.T("held_line", h.From, h.First, h.Last, h.Since.Format("01-02 15:04")), Said: c.S.Say.Say(h.Code, h), Waits: h.Waits}
+		out[i] = Held{Title: c.T("held_line", h.From, h.First, h.Last, c.at(h.Since, "01-02 15:04")), Said: c.S.Say.Say(h.Code, h), Waits: h.Waits}
 		if c.S.Say.Has(h.Code + ".hint") {
 			out[i].Hint = c.S.Say.Say(h.Code+".hint", h)
 		}

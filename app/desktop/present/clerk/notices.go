@@ -236,7 +236,7 @@ func (c *Clerk) ExportOverview(ctx context.Context, dir string) (string, error) 
 	villages.Rows = append(villages.Rows, row(o.Total))
 	workers := plain.Sheet{Name: c.T("by_worker"), Heads: []string{c.T("col_worker"), c.T("col_visited"), c.T("col_waiting"), c.T("col_returned"), c.T("col_accepted"), c.T("col_last")}}
 	for _, w := range o.Workers {
-		workers.Rows = append(workers.Rows, []any{w.Name, w.Visited, w.Waiting, w.Returned, w.Accepted, w.Last.Format(time.DateOnly)})
+		workers.Rows = append(workers.Rows, []any{w.Name, w.Visited, w.Waiting, w.Returned, w.Accepted, c.at(w.Last, time.DateOnly)})
 	}
 	var b bytes.Buffer
 	if err := plain.XLSX(&b, villages, workers); err != nil {
@@ -255,7 +255,7 @@ func (in *Inbox) Export(ctx context.Context, dir string) (string, error) {
 		for _, m := range l.Marks {
 			marks = append(marks, m.Text)
 		}
-		sheet.Rows = append(sheet.Rows, []any{w.Due, l.Village, l.Name, w.Ended.Format("2006-01-02 15:04"), c.Whos(w.Workers), strings.Join(marks, "；")})
+		sheet.Rows = append(sheet.Rows, []any{w.Due, l.Village, l.Name, c.at(w.Ended, "2006-01-02 15:04"), c.Whos(w.Workers), strings.Join(marks, "；")})
 	}
 	var b bytes.Buffer
 	if err := plain.XLSX(&b, sheet); err != nil {

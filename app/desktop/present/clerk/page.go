@@ -113,7 +113,7 @@ func (c *Clerk) Page(ctx context.Context, id uuid.UUID) (*Page, error) {
 	h := open.Page.Household
 	p.Title, p.Under = cmp.Or(h.Text("name"), "—"), strings.TrimSpace(c.Village(ctx, h.Division)+"　"+h.Text("address"))
 	from, to := time.UnixMilli(open.Visit.Content.Started), open.Visit.EndedAt()
-	p.When = c.T("visited_from_to", from.Format("2006-01-02 15:04"), to.Format("15:04"), int(to.Sub(from).Minutes()))
+	p.When = c.T("visited_from_to", c.at(from, "2006-01-02 15:04"), c.at(to, "15:04"), int(to.Sub(from).Minutes()))
 	p.State = c.Decision(open.State)
 	if open.Decision != nil {
 		p.Reason = open.Decision.Text("reason")
@@ -227,7 +227,7 @@ func (p *Page) pictures(hints []checks.Hint) {
 		return forms.NameOf(path)
 	}
 	for _, x := range p.Open.Visit.Content.Photos {
-		photo := Photo{Digest: x.Digest, Label: label(x.Path), When: time.UnixMilli(x.Taken).Format("15:04"), NoPicture: x.Kind != ""}
+		photo := Photo{Digest: x.Digest, Label: label(x.Path), When: p.c.at(time.UnixMilli(x.Taken), "15:04"), NoPicture: x.Kind != ""}
 		for _, h := range hints {
 			if h.Photo == x.Digest && h.Code != "" {
 				photo.Hint, photo.Like, photo.Of = p.c.S.Say.Say(h.Code, h), h.Like, p.c.home(h.Other)
@@ -242,7 +242,7 @@ func (p *Page) pictures(hints []checks.Hint) {
 
 func (p *Page) signatures() {
 	for _, a := range p.Open.Attested {
-		s := Signed{Name: cmp.Or(a.Name, p.c.Who(a.Person)), When: a.At.Format("01-02 15:04"), OK: a.Err == nil}
+		s := Signed{Name: cmp.Or(a.Name, p.c.Who(a.Person)), When: p.c.at(a.At, "01-02 15:04"), OK: a.Err == nil}
 		if a.Err != nil {
 			s.Why, _ = p.c.S.Say.Error(a.Err)
 		}
@@ -293,7 +293,7 @@ func (p *Page) others(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		p.Others = append(p.Others, Other{id, p.c.T("other_line", card.EndedAt().Format("2006-01-02"), p.c.Whos(card.Workers), p.c.Decision(state)), waiting})
+		p.Others = append(p.Others, Other{id, p.c.T("other_line", p.c.at(card.EndedAt(), time.DateOnly), p.c.Whos(card.Workers), p.c.Decision(state)), waiting})
 	}
 	for _, id := range p.Open.Others {
 		add(id, true)

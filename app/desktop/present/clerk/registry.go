@@ -84,9 +84,9 @@ func (c *Clerk) Disputes(ctx context.Context) ([]Dispute, error) {
 }
 
 func (c *Clerk) side(field string, s review.Said) Side {
-	under := c.T("said_by", c.Who(s.Author), s.At.Format("2006-01-02 15:04"))
+	under := c.T("said_by", c.Who(s.Author), c.at(s.At, "2006-01-02 15:04"))
 	if card := c.Desk.Box.Get(s.Visit); card != nil {
-		under += "　" + c.T("said_visit", card.EndedAt().Format("01-02"), c.Whos(card.Workers))
+		under += "　" + c.T("said_visit", c.at(card.EndedAt(), "01-02"), c.Whos(card.Workers))
 	}
 	if s.Reason != "" {
 		under += "　" + s.Reason
@@ -255,7 +255,7 @@ func (c *Clerk) Merges(ctx context.Context) ([]Merged, error) {
 		if e, err := c.S.Office.Replica.Entity(ctx, m.Stays); err == nil {
 			into = e.Text("name")
 		}
-		out[i] = Merged{m, c.T("merge_line", m.At.Format("2006-01-02"), m.Name, into, c.Who(m.Author), m.Reason)}
+		out[i] = Merged{m, c.T("merge_line", c.at(m.At, time.DateOnly), m.Name, into, c.Who(m.Author), m.Reason)}
 	}
 	return out, nil
 }
