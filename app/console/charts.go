@@ -126,6 +126,7 @@ func villageMap(title string, list []Village) template.HTML {
 			}
 		}
 		var used [][2]float64
+		var labels strings.Builder // above every disc
 		for _, v := range list {
 			x := left + (v.Lon/float64(v.Points)-west)*narrow*scale
 			y := top + (north-v.Lat/float64(v.Points))*scale
@@ -150,7 +151,9 @@ func villageMap(title string, list []Village) template.HTML {
 				ly += 15
 			}
 			used = append(used, [2]float64{x, ly})
-			fmt.Fprintf(out, `<text class="label small" x="%.1f" y="%.1f" text-anchor="middle">%s</text></g>`, x, ly, html.EscapeString(v.Name))
+			out.WriteString("</g>")
+			fmt.Fprintf(&labels, `<text class="label small" x="%.1f" y="%.1f" text-anchor="middle">%s</text>`, x, ly, html.EscapeString(v.Name))
 		}
+		out.WriteString(labels.String())
 	})
 }
