@@ -1,7 +1,6 @@
 package export
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/ed25519"
@@ -10,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"path/filepath"
@@ -21,7 +19,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"ironfeet/forms/xlsform"
 	"ironfeet/store"
 	"ironfeet/store/audit"
 	"ironfeet/store/world"
@@ -344,19 +341,6 @@ func (d *Desk) RunTo(ctx context.Context, id uuid.UUID, w io.Writer) (Request, e
 	})
 }
 
-type summed struct {
-	to   io.Writer
-	sum  hash.Hash
-	size int64
-}
-
-func (s *summed) Write(p []byte) (int, error) {
-	n, err := s.to.Write(p)
-	s.sum.Write(p[:n]) // never fails
-	s.size += int64(n)
-	return n, err
-}
-
 func (d *Desk) run(ctx context.Context, id uuid.UUID, state string, make func(*Request) error) (Request, error) {
 	q, err := d.begin(ctx, id)
 	if err != nil {
@@ -513,166 +497,3 @@ func (d *Desk) Expire(ctx context.Context, before time.Time) (files int, size in
 	}
 	return files, size, d.save(ctx)
 }
-
-// Keep keeps a template under its file name for everybody at the desk.
-func (d *Desk) Keep(ctx context.Context, name string, data []byte) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	all, err := d.templates(ctx)
-	if err != nil {
-		return err
-	}
-	all[name] = data
-	text, err := json.Marshal(all)
-	if err != nil {
-		return err
-	}
-	return d.Replica.SetSetting(ctx, settingTemplates, text)
-}
-
-func (d *Desk) templates(ctx context.Context) (map[string][]byte, error) {
-	all := map[string][]byte{}
-	text, err := d.Replica.Setting(ctx, settingTemplates)
-	if err == nil && text != nil {
-		err = json.Unmarshal(text, &all)
-	}
-	return all, err
-}
-
-// Templates are the names of the kept templates.
-func (d *Desk) Templates(ctx context.Context) ([]string, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	all, err := d.templates(ctx)
-	return sortedKeys(all), err
-}
-
-// Template opens a kept template; "" is the default one.
-func (d *Desk) Template(ctx context.Context, name string) (*Template, error) {
-	if name == "" {
-		return Default(), nil
-	}
-	d.mu.Lock()
-	all, err := d.templates(ctx)
-	d.mu.Unlock()
-	if err != nil {
-		return nil, err
-	}
-	data, ok := all[name]
-	if !ok {
-		return nil, &RequestError{Why: "template"}
-	}
-	fields, err := FieldsOf(ctx, d.Replica)
-	if err != nil {
-		return nil, err
-	}
-	t, report := ReadTemplate(name, data, fields)
-	if t == nil {
-		return nil, &TemplateError{name, report}
-	}
-	return t, nil
-}
-
-// A TemplateError holds everything that is wrong with a template.
-type TemplateError struct {
-	File   string
-	Report xlsform.Report
-}
-
-func (e *TemplateError) Error() string {
-	return fmt.Sprintf("%s: %d errors, the first: %s", e.File, len(e.Report.Errors), e.Report.Errors[0])
-}
-
-// Code is the key of the sentence.
-func (e *TemplateError) Code() string { return "template.faulty" }
-
-// A sealed file is pieces of 64 KiB, each bound to its export and its number.
-const sealedPiece = 64 << 10
-
-func sealedPlace(id uuid.UUID, n int64) string { return fmt.Sprintf("export/%s/%d", id, n) }
-
-type sealedWriter struct {
-	to   io.Writer
-	seal func(string, []byte) []byte
-	id   uuid.UUID
-	sum  hash.Hash
-	buf  bytes.Buffer
-	n    int64
-	size int64
-}
-
-func (w *sealedWriter) Write(p []byte) (int, error) {
-	w.sum.Write(p) // never fails
-	w.size += int64(len(p))
-	w.buf.Write(p)
-	for w.buf.Len() >= sealedPiece {
-		if err := w.piece(w.buf.Next(sealedPiece)); err != nil {
-			return 0, err
-		}
-	}
-	return len(p), nil
-}
-
-func (w *sealedWriter) piece(p []byte) error {
-	_, err := w.to.Write(w.seal(sealedPlace(w.id, w.n), p))
-	w.n++
-	return err
-}
-
-func (w *sealedWriter) Close() error {
-	if w.buf.Len() == 0 {
-		return nil
-	}
-	return w.piece(w.buf.Bytes())
-}
-
-// sealOverhead is what sealing adds to a piece: nonce and tag.
-const sealOverhead = 40
-
-type sealedReader struct {
-	from world.File
-	open func(string, []byte) ([]byte, error)
-	id   uuid.UUID
-	size int64
-	at   int64
-	have int64 // the piece in plain
-	text []byte
-}
-
-func (r *sealedReader) Read(p []byte) (int, error) {
-	if r.at >= r.size {
-		return 0, io.EOF
-	}
-	n := r.at / sealedPiece
-	if n != r.have {
-		length := min(sealedPiece, r.size-n*sealedPiece)
-		sealed := make([]byte, length+sealOverhead)
-		if _, err := r.from.ReadAt(sealed, n*(sealedPiece+sealOverhead)); err != nil {
-			return 0, fmt.Errorf("read export %s: %w", r.id, err)
-		}
-		text, err := r.open(sealedPlace(r.id, n), sealed)
-		if err != nil {
-			return 0, fmt.Errorf("read export %s: %w", r.id, err)
-		}
-		r.have, r.text = n, text
-	}
-	got := copy(p, r.text[r.at-n*sealedPiece:])
-	r.at += int64(got)
-	return got, nil
-}
-
-func (r *sealedReader) Seek(offset int64, whence int) (int64, error) {
-	switch whence {
-	case io.SeekCurrent:
-		offset += r.at
-	case io.SeekEnd:
-		offset += r.size
-	}
-	if offset < 0 {
-		return 0, errors.New("before the beginning")
-	}
-	r.at = offset
-	return offset, nil
-}
-
-func (r *sealedReader) Close() error { return r.from.Close() }
