@@ -602,7 +602,7 @@ func (r *Replica) become(ctx context.Context, id Identity) (rewritten int, err e
 		}
 		// Whoever pulled from the old node knows bundles by its counting, also some that
 		// came after the backup: the new ones stand far behind all of them.
-		if _, err := tx.ExecContext(ctx, `UPDATE sqlite_sequence SET seq = seq + $1 WHERE name = 'bundles'`, restoredGap); err != nil {
+		if _, err := tx.ExecContext(ctx, `UPDATE sqlite_sequence SET seq = seq + $1 WHERE name = 'bundles'`, int64(restoredGap)); err != nil {
 			return err
 		}
 		// The county has not confirmed anything of the new node yet.
