@@ -240,6 +240,44 @@ func TestAClonedTabletIsNoticed(t *testing.T) { // invariant 5
 	require.Equal(t, "visit 1, visit 2, 1 bundle.fork", f.state("a"))
 }
 
+// A tablet that was set back, or cloned, must not take the county's word about other
+// changes under its name for one about its own (invariants 1 and 5).
+func TestAReceiptForAnotherHistoryIsNotBelieved(t *testing.T) {
+	for _, test := range []struct{ name, here, there string }{
+		{"the county has more than was ever written here", "", "x visits"},
+		{"another bundle with the same number", "a visits", "x visits"},
+		{"a bundle that ends in the middle of one here", "a visits twice", "x visits"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			f := newField(t, "ca")
+			f.play("c -> a")
+			f.nodes["x"] = f.clone("a")
+			f.play("c -> x")
+			if test.here == "a visits twice" {
+				a := f.nodes["a"]
+				_, err := a.replica.Write(ctx, id(0x11), f.visit(village, 0x11, 0x12), f.visit(village, 0x11, 0x12))
+				require.NoError(t, err)
+				_, err = a.merger.Seal(ctx, keyOf(a.n))
+				require.NoError(t, err)
+			} else if test.here != "" {
+				f.play(test.here)
+			}
+			f.play(test.there + " | x -> c")
+			tip, err := f.nodes["c"].replica.Tip(ctx, id(1))
+			require.NoError(t, err)
+			raw, err := trust.SignReceipt(keyOf(7), trust.Receipt{Node: id(1), UpTo: tip.Last, Tip: tip.Digest, At: f.now})
+			require.NoError(t, err)
+			_, err = f.nodes["a"].merger.TakeReceipt(ctx, raw)
+			require.Error(t, err)
+			upTo, _, err := f.nodes["a"].replica.Receipt(ctx, id(1))
+			require.NoError(t, err)
+			require.Zero(t, upTo)
+			_, err = f.nodes["x"].merger.TakeReceipt(ctx, raw)
+			require.NoError(t, err, "and is by the one it is about")
+		})
+	}
+}
+
 func TestARestoredTabletIsToldThatItWroteMore(t *testing.T) { // invariant 5
 	f := newField(t, "ca")
 	f.play("c -> a | a visits | a -> c")

@@ -231,10 +231,11 @@ func (m *Merger) sameHistory(ctx context.Context, receipt trust.Receipt) error {
 		return nil
 	}
 	list, err := m.replica.Bundles(ctx, store.BundleQuery{Node: &receipt.Node, FromSeq: receipt.UpTo, Limit: 1})
-	if err != nil || len(list) == 0 || list[0].Last != receipt.UpTo {
+	if err != nil || len(list) == 0 {
 		return err
 	}
-	if list[0].Digest != receipt.Tip {
+	// Where no bundle here ends there, the county's history has other bundles.
+	if list[0].Last != receipt.UpTo || list[0].Digest != receipt.Tip {
 		return &ForkError{Node: receipt.Node, First: list[0].First, Last: list[0].Last, Ours: list[0].Digest, Theirs: receipt.Tip}
 	}
 	return nil

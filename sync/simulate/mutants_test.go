@@ -34,7 +34,7 @@ var mutants = []struct{ name, file, old, new string }{
 	{"what is misplaced depends on who came first", "sync/merge/place.go", "for len(s.unsettled) > 0 {", "for false {"},
 	{"a node drops its own work for another's", "sync/merge/merge.go", "b.Digest && !own:", "b.Digest:"},
 	{"what waits is not tried again", "sync/merge/merge.go", "	later, err := s.retry(ctx)\n", "	var later []Outcome\n"},
-	{"a receipt for another history is believed", "sync/merge/roll.go", "if list[0].Digest != receipt.Tip {", "if false {"},
+	{"a receipt for another history is believed", "sync/merge/roll.go", "if list[0].Last != receipt.UpTo || list[0].Digest != receipt.Tip {", "if false {"},
 	{"photos count as delivered without a receipt", "sync/link/sync.go", "c.state.Photos = append(c.state.Photos, receipt.Blobs...)", "c.state.Photos = append(append(c.state.Photos, receipt.Blobs...), digests...)"},
 }
 
