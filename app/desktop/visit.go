@@ -192,6 +192,9 @@ func (x *visitView) draw() {
 	if back := f.Visit.ClockBack(); back > 0 {
 		segment.Text = a.t("clock_back", int(back.Minutes())+1)
 	}
+	if f.Visit.Behind() {
+		segment.Text = a.t("unsaved")
+	}
 	x.saved.Refresh()
 	some, none, icon := a.t("left_n", left), a.t("left_none"), theme.ListIcon()
 	if a.class == narrow {
@@ -353,6 +356,7 @@ func (x *visitView) questions() []fyne.CanvasObject {
 // answer sets an answer; what follows from it is drawn anew.
 func (x *visitView) answer(path, value string) {
 	if x.app.fail(x.fill.Answer(x.app.ctx, path, value)) {
+		x.draw()
 		return
 	}
 	look.Touched()

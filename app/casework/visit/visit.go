@@ -62,9 +62,10 @@ type Visit struct {
 	// about one.
 	Faults []Fault
 
-	desk  *Desk
-	draft store.Draft
-	extra extra
+	desk   *Desk
+	draft  store.Draft
+	extra  extra
+	behind bool // what was answered is not durable yet
 }
 
 // extra is what a draft holds besides answers.
@@ -251,7 +252,7 @@ func (v *Visit) Set(ctx context.Context, path, value string) ([]string, error) {
 	if n, ok := v.Entry.Node(path); ok {
 		path = n.Path
 	}
-	if _, excused := v.extra.Excused[path]; excused && value != "" || v.watchClock() {
+	if _, excused := v.extra.Excused[path]; excused && value != "" || v.watchClock() || v.behind {
 		delete(v.extra.Excused, path)
 		v.unseal()
 		return changed, v.save(ctx)
@@ -259,7 +260,7 @@ func (v *Visit) Set(ctx context.Context, path, value string) ([]string, error) {
 	if err := v.thaw(ctx); err != nil {
 		return changed, err
 	}
-	return changed, v.desk.Replica.SaveAnswer(ctx, v.ID, path, value)
+	return changed, v.kept(v.desk.Replica.SaveAnswer(ctx, v.ID, path, value))
 }
 
 // Confirm takes over the value of last time.
@@ -301,8 +302,22 @@ func (v *Visit) save(ctx context.Context) error {
 	v.draft.Answers = v.Entry.Answers()
 	v.draft.Answers[placeKey] = v.draft.Place
 	v.draft.Extra = v.packed()
-	return v.desk.Replica.SaveDraft(ctx, v.draft)
+	return v.kept(v.desk.Replica.SaveDraft(ctx, v.draft))
 }
+
+// kept remembers whether everything that was answered is durable. Where the disk was
+// full for a moment, the next answer writes the whole draft and not only itself.
+func (v *Visit) kept(err error) error {
+	v.behind = err != nil
+	return err
+}
+
+// Behind says that something that was answered could not be written yet: no screen
+// may call it saved (invariant 1).
+func (v *Visit) Behind() bool { return v.behind }
+
+// Save writes the whole draft once more, after there is room again.
+func (v *Visit) Save(ctx context.Context) error { return v.save(ctx) }
 
 func (v *Visit) packed() []byte {
 	b, err := encode.Marshal(v.extra)

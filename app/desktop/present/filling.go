@@ -129,14 +129,15 @@ func (f *Filling) Answer(ctx context.Context, path, value string) error {
 	if n.Value == value {
 		return nil
 	}
+	if _, err := f.Visit.Set(ctx, path, value); err != nil {
+		f.refresh() // the answer stands on the screen, and the screen says that it is not saved
+		return err
+	}
 	if f.Question != path {
 		f.Question = path
 		if err := f.Visit.GoTo(ctx, path); err != nil {
 			return err
 		}
-	}
-	if _, err := f.Visit.Set(ctx, path, value); err != nil {
-		return err
 	}
 	if n, ok := f.Visit.Entry.Node(path); ok && IsIdentity(f.Visit, n) {
 		if err := f.session.FillFromIdentity(ctx, f.Visit, n); err != nil {

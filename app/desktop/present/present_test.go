@@ -447,3 +447,24 @@ func TestLooksAreLogged(t *testing.T) { // domain.md §1: every reveal
 	require.NoError(t, err)
 	require.Equal(t, before+1, after)
 }
+
+// The disk is full in the middle of a visit: what was not written is not called
+// saved, and is written with the next answer that can be.
+func TestAFullDiskInTheMiddleOfAVisit(t *testing.T) { // invariant 1
+	s, _, _ := desk(t)
+	f := begin(t, s, "all_types")
+	require.NoError(t, f.Answer(ctx, "/data/loose", "存下了"))
+	full, cancel := context.WithCancel(ctx)
+	cancel() // no statement reaches the disk
+	require.Error(t, f.Answer(full, "/data/choices/plain", "yes"))
+	require.Error(t, f.Answer(full, "/data/numbers/heads", "7"))
+	require.True(t, f.Visit.Behind())
+	require.NoError(t, f.Answer(ctx, "/data/numbers/phone", "199"))
+	require.False(t, f.Visit.Behind())
+	v, err := s.Desk().Resume(ctx, f.Visit.ID)
+	require.NoError(t, err)
+	for path, want := range map[string]string{"/loose": "存下了", "/numbers/heads": "7", "/numbers/phone": "199"} {
+		n, _ := v.Entry.Node(path)
+		require.Equal(t, want, n.Value, path)
+	}
+}
