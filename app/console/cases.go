@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"ironfeet/app/casework/chain"
 	"ironfeet/app/casework/registry"
 	"ironfeet/app/casework/review"
 	"ironfeet/app/casework/visit"
@@ -301,6 +303,9 @@ func (c *Console) householdData(r *http.Request, a *accounts.Account, id uuid.UU
 		events = append(events, event{At: t.Updated.Time(), Kind: "task", Title: say.Say("console.task_"+t.Text("state"), nil), Text: text + due(say.Say("console.due", nil), t.Text("due")), State: t.Text("state")})
 	}
 	for _, al := range p.Alerts {
+		if al.Text("child") == "yes" && !children {
+			continue // what departments say of a child is restricted (S3)
+		}
 		text := al.Text("alert_kind")
 		if open {
 			text += "：" + al.Text("detail")
@@ -341,6 +346,22 @@ func (c *Console) householdData(r *http.Request, a *accounts.Account, id uuid.UU
 			At: d.Updated.Time(), Kind: "determination", Title: say.Say("category."+d.Text("category"), nil),
 			Text: say.Say("console.amount_line", map[string]any{"Yuan": yuan(fen), "Standards": d.Text("standards")}), Link: Base + "determinations/" + d.Text("visit"),
 		})
+	}
+	links, err := chain.Of(ctx, c.Office.Replica, id)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range links { // what the lists above do not have: needs, notices, aid that begins and ends
+		kind, _, _ := strings.Cut(l.What, "_")
+		if kind != "need" && kind != "notice" && kind != "aid" {
+			continue
+		}
+		parts := maps.Clone(l.Parts)
+		if !open {
+			delete(parts, "answer")
+			delete(parts, "place")
+		}
+		events = append(events, event{At: l.At, Kind: kind, Title: say.Say("chain."+l.What, parts)})
 	}
 	slices.SortStableFunc(events, func(x, y event) int { return y.At.Compare(x.At) })
 	var facts [][2]string
