@@ -26,6 +26,10 @@ type World struct {
 	Disk Disk             // photos, keys and carriers: any step may fail or stop half-way
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
+	// AtOnce is how many files may be written side by side; below two they are
+	// written one after the other, so that what happened once can happen again.
+	AtOnce int
+
 	// Keyring is nil where the machine has none, or nobody's session to open it.
 	Keyring Keyring
 }
@@ -33,7 +37,7 @@ type World struct {
 // Real is the process's own clock, randomness, disk and network. Only cmd calls it.
 func Real() World {
 	var dialer net.Dialer
-	return World{Now: time.Now, Rand: rand.Reader, Disk: OS{}, Dial: dialer.DialContext}
+	return World{Now: time.Now, Rand: rand.Reader, Disk: OS{}, AtOnce: 6, Dial: dialer.DialContext}
 }
 
 // NewID returns a UUIDv7 (RFC 9562 §5.7): 48 bits of Unix milliseconds, then

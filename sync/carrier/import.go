@@ -32,7 +32,7 @@ func Import(ctx context.Context, w world.World, m *merge.Merger, identity, path 
 	if err != nil {
 		return ImportReport{}, err
 	}
-	in := &importing{merger: m, replica: m.Replica(), roots: roll.Roots()}
+	in := &importing{merger: m, replica: m.Replica(), roots: roll.Roots(), places: make(chan struct{}, max(w.AtOnce, 1))}
 	first := 0
 	for n := 1; ; n++ {
 		name := PartName(path, n)
@@ -86,11 +86,8 @@ type importing struct {
 }
 
 // A photo waits for the disk three times until it is durable. While it does, the
-// next ones are read: storingAtOnce of them, if they are small.
-const (
-	storingAtOnce = 6
-	storingBytes  = 4 << 20
-)
+// next ones are read, as many as World.AtOnce allows, if they are small.
+const storingBytes = 4 << 20
 
 // stored waits for the photos that are being stored, and returns the first fault.
 func (in *importing) stored() error {
@@ -103,19 +100,13 @@ func (in *importing) stored() error {
 // store stores a photo beside the reading. What was read is whole: its digest was
 // checked at its end.
 func (in *importing) store(ctx context.Context, content []byte) error {
-	if in.places == nil {
-		in.places = make(chan struct{}, storingAtOnce)
-	}
 	in.mu.Lock()
 	fault := in.fault
 	in.mu.Unlock()
 	if fault != nil {
 		return fault
 	}
-	in.places <- struct{}{}
-	in.storing.Add(1)
-	go func() {
-		defer func() { <-in.places; in.storing.Done() }()
+	put := func() {
 		_, err := in.replica.PutBlob(ctx, bytes.NewReader(content), int64(len(content)))
 		in.mu.Lock()
 		defer in.mu.Unlock()
@@ -124,6 +115,16 @@ func (in *importing) store(ctx context.Context, content []byte) error {
 		} else if in.fault == nil {
 			in.fault = err
 		}
+	}
+	if cap(in.places) == 1 {
+		put()
+		return nil
+	}
+	in.places <- struct{}{}
+	in.storing.Add(1)
+	go func() {
+		defer func() { <-in.places; in.storing.Done() }()
+		put()
 	}()
 	return nil
 }
