@@ -27,7 +27,7 @@ func browser(t *testing.T) context.Context {
 		}
 		t.Skip("chromium is not installed: make test-console installs it")
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.Flag("accept-lang", "zh-CN"), chromedp.WindowSize(1440, 900))
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.Env("LANG=C.UTF-8", "LANGUAGE="), chromedp.Flag("accept-lang", "zh-CN"), chromedp.WindowSize(1440, 900))
 	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
@@ -91,7 +91,7 @@ func TestInABrowser(t *testing.T) {
 
 	do(chromedp.Click(chromedp.CSS(`nav a[href$="households"]`)), chromedp.WaitVisible(chromedp.CSS(`input[name=q]`)))
 	picture("03-households")
-	do(chromedp.SendKeys(chromedp.CSS(`input[name=q]`), "w\r"), chromedp.WaitVisible(chromedp.CSS(`table, .empty`)))
+	do(chromedp.SendKeys(chromedp.CSS(`input[name=q]`), "w\r"), chromedp.WaitVisible(chromedp.CSS(`input[name=q][value=w]`)))
 	visited := visitedHousehold(t, h)
 	do(chromedp.Navigate(at("households/"+visited.ID.String())), chromedp.WaitVisible(chromedp.CSS(`.timeline`)))
 	require.NotContains(t, text(`main`), visited.Text("phone"))
