@@ -153,7 +153,7 @@ func (q *question) showLast(n forms.Node) {
 		return
 	}
 	a := q.view.app
-	words := present.Words(n, n.Last)
+	words := a.session.LastTime(q.view.fill.Visit, n)
 	q.last.Objects = []fyne.CanvasObject{container.NewHBox(look.ChoiceIn(look.Soft, a.t("last", words), q.view.width, func() {
 		if !a.fail(q.view.fill.Confirm(a.ctx, n.Path)) {
 			q.view.draw()

@@ -83,6 +83,12 @@ func (s *Session) shownMasked(v *visit.Visit, n forms.Node) string {
 	return Words(n, n.Value)
 }
 
+// LastTime is last time's value as it is offered to be confirmed, numbers masked.
+func (s *Session) LastTime(v *visit.Visit, n forms.Node) string {
+	n.Value = n.Last
+	return s.shownMasked(v, n)
+}
+
 // byWeight says whether an amount counts jin and not yuan.
 func (s *Session) byWeight(v *visit.Visit, n forms.Node) bool {
 	unit, ok := v.Entry.Node(n.Path[:strings.LastIndexByte(n.Path, '/')+1] + "unit")
