@@ -174,7 +174,32 @@ func (a *App) syncScreen() {
 		open.SetFilter(storage.NewExtensionFileFilter([]string{".ironfeet"}))
 		open.Show()
 	})
+	room, err := session.Room(a.ctx)
+	if a.fail(err) {
+		return
+	}
+	free := look.Big(a.t("room_free"), theme.DeleteIcon(), func() {
+		var freed float64
+		j.run(a.t("room_busy"), func(ctx context.Context) (err error) {
+			freed, err = session.MakeRoom(ctx)
+			return err
+		}, func(err error) {
+			if !a.fail(err) {
+				a.syncScreen()
+				a.tell(a.t("room_done"), a.t("room_freed", freed))
+			}
+		})
+	})
+	spare := a.t("room_none")
+	if room.Spare > 0 {
+		spare = a.t("room_spare", room.Photos, room.Spare)
+	}
 	j.starts = []*widget.Button{network, out, in}
+	if room.Spare > 0 {
+		j.starts = append(j.starts, free)
+	} else {
+		free.Disable()
+	}
 	if l.Server == "" {
 		network.Disable()
 	}
@@ -191,7 +216,8 @@ func (a *App) syncScreen() {
 	}
 	a.show(header{title: a.t("sync"), back: a.home, leave: j.end, busy: j.running}, look.Middle(760, scroll(container.NewVBox(
 		look.Box(about), look.Box(look.Bold(a.t("by_network")), j.said, j.bar, j.stop, network),
-		look.Box(look.Bold(a.t("by_stick")), look.Text(a.t("by_stick_hint")), container.New(rowWrap(), out, in))))))
+		look.Box(look.Bold(a.t("by_stick")), look.Text(a.t("by_stick_hint")), container.New(rowWrap(), out, in)),
+		look.Box(look.Bold(a.t("room")), look.Text(a.t("room_taken", room.Taken)), look.Caption(spare), free)))))
 }
 
 // plainName keeps a name fit for a file's name.

@@ -468,3 +468,33 @@ func TestAFullDiskInTheMiddleOfAVisit(t *testing.T) { // invariant 1
 		require.Equal(t, want, n.Value, path)
 	}
 }
+
+// TestRoomIsMadeOfWhatTheCountyHas: a month after a visit, and not before the
+// county has its photos, they may leave the tablet.
+func TestRoomIsMadeOfWhatTheCountyHas(t *testing.T) {
+	s, c, now := desk(t)
+	n := c.Nodes["tablet-a"]
+	list, err := tasks.List(ctx, s.Office.Replica, "", tasks.Open)
+	require.NoError(t, err)
+	for _, h := range c.Sample.Households {
+		if h.ID == list[0].Household {
+			_, err := n.Walk(ctx, &publish.Shelf{}, list[0], h.Visit(*now, false), 1)
+			require.NoError(t, err)
+		}
+	}
+	later := func() Room {
+		*now = now.Add(40 * 24 * time.Hour)
+		room, err := s.Room(ctx)
+		require.NoError(t, err)
+		return room
+	}
+	require.Zero(t, later().Photos, "the county has none of them yet")
+	_, err = s.Office.Client().Sync(ctx, nil)
+	require.NoError(t, err)
+	room := later()
+	require.Positive(t, room.Photos)
+	freed, err := s.MakeRoom(ctx)
+	require.NoError(t, err)
+	require.InDelta(t, room.Spare, freed, room.Spare/10)
+	require.Zero(t, later().Photos)
+}
