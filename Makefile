@@ -9,7 +9,7 @@ SERVER  := $(BUILD)/ironfeetd
 APP     := $(BUILD)/ironfeet
 FOLDERS := app assets cmd forms store sync
 
-.PHONY: demo test test-console chromium test-app golden pictures dist test-mobile app serve test-interop bench simulate kills mutants clean
+.PHONY: demo test test-console chromium strace test-app golden pictures dist test-mobile app serve test-interop bench simulate kills mutants clean
 
 demo: $(SERVER)
 	$(SERVER) demo
@@ -20,7 +20,7 @@ $(SERVER): FORCE
 
 # The app's screens are tested too: by Fyne's software painter, without a display
 # and without cgo; the tag ci replaces the window driver in cmd/ironfeet.
-test: test-interop test-mobile chromium
+test: test-interop test-mobile chromium strace
 	@unformatted=$$(gofmt -l $(FOLDERS)); if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted"; exit 1; fi
 	CGO_ENABLED=0 $(GO) vet -tags ci ./...
 	LANG=zh_CN.UTF-8 CGO_ENABLED=0 $(GO) test -tags ci -timeout 20m ./...
@@ -59,6 +59,13 @@ dist: $(APP)
 # width. A part of make test; IRONFEET_PICTURES=DIR keeps what it saw.
 test-console: chromium
 	IRONFEET_BROWSER=1 CGO_ENABLED=0 $(GO) test -tags ci -count 1 ./app/console/...
+
+# strace answers for a disk that fails. Without the right to install it, make test
+# says so and passes over that test.
+strace:
+	@command -v strace >/dev/null || { sudo=""; [ "$$(id -u)" = 0 ] || sudo="sudo -n"; \
+	  command -v apt-get >/dev/null && $$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends strace >/dev/null; } \
+	  || echo "strace cannot be installed here: a failing fsync is not tried"
 
 # Without the right to install it, make test says so and passes over the browser.
 chromium:

@@ -34,6 +34,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/google/uuid"
 	"modernc.org/sqlite"
@@ -249,7 +250,7 @@ func (r *Replica) start(ctx context.Context) error {
 	var version int
 	if err := r.write.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
 		switch said := diskError("open the database", err).(type) {
-		case *FullDiskError, *NotWritableError:
+		case *FullDiskError, *NotWritableError, *FailingDiskError:
 			return said
 		}
 		return &DamagedError{r.dir, "the database cannot be read", err}
@@ -378,10 +379,26 @@ func (e *NotWritableError) Unwrap() error { return e.Err }
 // Code is the key of the sentence.
 func (e *NotWritableError) Code() string { return "store.not_writable" }
 
-// diskError tells a full disk from everything else.
+// A FailingDiskError means the disk did not keep what it was told to keep: a card
+// that wears out or sits loose. What was acknowledged before is not touched.
+type FailingDiskError struct {
+	Doing string
+	Err   error
+}
+
+func (e *FailingDiskError) Error() string {
+	return e.Doing + ": the disk does not keep what is written"
+}
+func (e *FailingDiskError) Unwrap() error { return e.Err }
+
+// Code is the key of the sentence.
+func (e *FailingDiskError) Code() string { return "store.disk_failing" }
+
+// diskError tells a full, closed or failing disk from everything else.
 func diskError(doing string, err error) error {
 	var full *FullDiskError
-	if err == nil || errors.As(err, &full) {
+	var failing *FailingDiskError
+	if err == nil || errors.As(err, &full) || errors.As(err, &failing) {
 		return err
 	}
 	var e *sqlite.Error
@@ -397,6 +414,9 @@ func diskError(doing string, err error) error {
 	}
 	if errors.As(err, &e) && (e.Code()&0xff == sqlite3.SQLITE_NOTADB || e.Code()&0xff == sqlite3.SQLITE_CORRUPT) {
 		return &DamagedError{What: doing, Err: err}
+	}
+	if errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_IOERR || errors.Is(err, syscall.EIO) {
+		return &FailingDiskError{doing, err}
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }
