@@ -114,6 +114,20 @@ func ExactNumber(r *big.Rat) ExactValue { return exactly(ofRat(r)) }
 // lacking is missing what its parts lack.
 func lacking(parts ...ExactValue) ExactValue { return ExactValue{more: &more{parts: parts}} }
 
+// eitherLacks is missing what either side lacks; where the other is a plain value,
+// that is what this one lacks already.
+func eitherLacks(l, r ExactValue) ExactValue {
+	switch {
+	case l.plainly() && r.kind == exactMissing:
+		return r
+	case r.plainly() && l.kind == exactMissing:
+		return l
+	}
+	return lacking(l, r)
+}
+
+func (v ExactValue) plainly() bool { return v.kind != exactMissing && v.kind != exactItems }
+
 // Plain is the value as the map of a row holds it: a bool, a small whole number or a
 // text take no room of their own there.
 func (v ExactValue) Plain() any {
@@ -396,6 +410,9 @@ func (x *ExactEnv) path(p *Path) (ExactValue, error) {
 					}
 				}
 				if kept {
+					if set == nil {
+						set = make([]item, 0, len(rows))
+					}
 					set = append(set, it)
 				}
 			}
@@ -561,7 +578,7 @@ func (x *ExactEnv) binary(b *Binary) (ExactValue, error) {
 		case lk && rk:
 			return ExactTruth(!absorbing), nil
 		}
-		return lacking(l, r), nil
+		return eitherLacks(l, r), nil
 	}
 	r, err := x.eval(b.R)
 	if err != nil {
@@ -578,7 +595,7 @@ func (x *ExactEnv) binary(b *Binary) (ExactValue, error) {
 		return ExactValue{}, &EvalError{Why: "argument", Name: "|", Text: "cannot be used here"}
 	}
 	if l.IsMissing() || r.IsMissing() {
-		return lacking(l, r), nil
+		return eitherLacks(l, r), nil
 	}
 	a, ok1 := l.number()
 	c, ok2 := r.number()
@@ -666,7 +683,7 @@ func compareSets(l ExactValue, op string, r ExactValue) (ExactValue, error) {
 
 func compareOne(l ExactValue, op string, r ExactValue) (ExactValue, error) {
 	if l.kind == exactMissing || r.kind == exactMissing {
-		return lacking(l, r), nil
+		return eitherLacks(l, r), nil
 	}
 	var c int
 	a, ok1 := l.number()

@@ -62,7 +62,7 @@ func (rs *RuleSet) decideFrom(other *run, same *sameness, household map[string]a
 	on = time.Date(on.Year(), on.Month(), on.Day(), 0, 0, 0, 0, time.UTC)
 	d := Decision{Version: rs.Version, Basis: rs.Basis, On: on.Format(time.DateOnly), Advice: advice}
 	area, _ := household["area"].(string)
-	r := &run{rs: rs, root: clone(household, rs.room), area: area, on: on, facts: map[string]expr.ExactValue{}, decision: &d, traced: extent == whole}
+	r := &run{rs: rs, root: clone(household, rs.room), area: area, on: on, facts: make(map[string]expr.ExactValue, len(rs.facts)+1), decision: &d, traced: extent == whole}
 	r.env = expr.ExactEnv{Value: r.named, Root: r.root, Lists: rs.lists, Today: on, Said: called}
 	if extent > result {
 		r.env.Compared = r.compared
@@ -111,6 +111,9 @@ func clone(m map[string]any, room map[string]int) map[string]any {
 	out := make(map[string]any, len(m))
 	maps.Copy(out, m)
 	for name, v := range out {
+		if room[name] == 0 {
+			continue // nothing is written into its rows
+		}
 		if rows := rowsOf(v); rows != nil {
 			list := make([]map[string]any, len(rows))
 			for i, row := range rows {
@@ -239,6 +242,7 @@ func (r *run) workOut(other *run, same *sameness) {
 		}
 	}
 	r.rule, r.person = "", 0
+	r.decision.Facts = slices.Grow(r.decision.Facts, len(r.rs.facts))
 	for i, f := range r.rs.facts {
 		if same != nil && same.facts[i] {
 			v := other.facts[f.name]
