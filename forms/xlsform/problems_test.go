@@ -134,6 +134,15 @@ func TestTheSameFormInThreeKinds(t *testing.T) {
 func TestFilesThatAreNoForms(t *testing.T) {
 	var bomb bytes.Buffer
 	z := zip.NewWriter(&bomb)
+	for name, text := range map[string]string{
+		"xl/workbook.xml":            `<workbook xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets><sheet name="survey" sheetId="1" r:id="rId1"/></sheets></workbook>`,
+		"xl/_rels/workbook.xml.rels": `<Relationships><Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/></Relationships>`,
+	} {
+		w, err := z.Create(name)
+		require.NoError(t, err)
+		_, err = w.Write([]byte(text))
+		require.NoError(t, err)
+	}
 	w, err := z.Create("xl/worksheets/sheet1.xml")
 	require.NoError(t, err)
 	for range 300 {
@@ -141,15 +150,24 @@ func TestFilesThatAreNoForms(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.NoError(t, z.Close())
+	book := excelize.NewFile()
+	require.NoError(t, book.SetSheetName("Sheet1", "survey"))
+	require.NoError(t, book.SetSheetRow("survey", "A1", &[]string{"type", "name", "label"}))
+	require.NoError(t, book.SetSheetRow("survey", "A2", &[]string{"text", "a", "A"}))
+	var locked, old bytes.Buffer
+	require.NoError(t, book.Write(&locked, excelize.Options{Password: "secret"}))
+	old.WriteString("\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1")
+	old.Write(make([]byte, 4096))
 	for name, c := range map[string]struct {
 		data []byte
 		code string
 	}{
 		"empty.xlsx":    {nil, "form.empty_file"},
-		"old.xls":       {[]byte("\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1\x00\x00"), "form."},
+		"old.xls":       {old.Bytes(), "form.old_excel"},
+		"locked.xlsx":   {locked.Bytes(), "form.password"},
 		"torn.xlsx":     {[]byte("PK\x03\x04torn"), "form.damaged"},
 		"text.xlsx":     {[]byte("name,label\n"), "form.not_excel"},
-		"bomb.xlsx":     {bomb.Bytes(), "form."},
+		"bomb.xlsx":     {bomb.Bytes(), "form.expands"},
 		"picture.jpg":   {[]byte{0xff, 0xd8, 0xff}, "form.unknown_file"},
 		"nothing.md":    {[]byte("just a text"), "form.no_survey"},
 		"noquestion.md": {[]byte("## survey\n| type | name |\n|---|---|\n"), "form.no_questions"},
@@ -165,6 +183,24 @@ func TestFilesThatAreNoForms(t *testing.T) {
 			require.Contains(t, strings.Join(codes, " "), c.code)
 		})
 	}
+}
+
+// TestMacrosAreNotRun: a workbook with macros opens, and says that they are not run.
+func TestMacrosAreNotRun(t *testing.T) {
+	book := excelize.NewFile()
+	require.NoError(t, book.SetSheetName("Sheet1", "survey"))
+	require.NoError(t, book.SetSheetRow("survey", "A1", &[]string{"type", "name", "label"}))
+	require.NoError(t, book.SetSheetRow("survey", "A2", &[]string{"text", "a", "A"}))
+	require.NoError(t, book.AddVBAProject([]byte("\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1")))
+	var b bytes.Buffer
+	require.NoError(t, book.Write(&b))
+	f, report := forms.Open("form.xlsm", b.Bytes())
+	require.NotNil(t, f, report.Errors)
+	var codes []string
+	for _, p := range report.Warnings {
+		codes = append(codes, p.Code)
+	}
+	require.Contains(t, codes, "form.macros")
 }
 
 // TestCellsAsSpreadsheetsKeepThem: numbers, merged cells and hidden characters are
