@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -426,4 +427,45 @@ func TestTwoClerksDecideOneCaseAtOnce(t *testing.T) {
 	e, err := county.Entity(ctx, id)
 	require.NoError(t, err)
 	require.Contains(t, e.Conflicts, "category")
+}
+
+// TestTwoClerksPressTheButtonTogether: of two decisions that race on one server
+// either the later is told of the earlier, or both stand and are shown to differ;
+// never does one vanish (invariant 4).
+func TestTwoClerksPressTheButtonTogether(t *testing.T) {
+	c, err := practice.Visited(ctx, world.Real(), t.TempDir(), 24, 3, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { c.Close() })
+	county := c.Office.Replica
+	pending, err := determination.Pending(ctx, county, c.Sample.Code)
+	require.NoError(t, err)
+	require.NotEmpty(t, pending)
+	for _, v := range pending {
+		rules, err := determination.Rules(ctx, county, v)
+		require.NoError(t, err)
+		suggested := determination.Suggest(rules, v)
+		categories := []string{"dibao", "edge"}
+		errs := make([]error, len(categories))
+		var both sync.WaitGroup
+		for i, category := range categories {
+			both.Go(func() {
+				_, errs[i] = determination.Decide(ctx, county, c.Clerk, time.Now(), v, suggested, determination.Choice{Category: category, Reason: "会商"})
+			})
+		}
+		both.Wait()
+		e, err := county.Entity(ctx, determination.ID(v.ID))
+		require.NoError(t, err)
+		var earlier *determination.DecidedError
+		switch {
+		case errs[0] == nil && errs[1] == nil:
+			require.Contains(t, e.Conflicts, "category")
+		case errs[0] == nil:
+			require.ErrorAs(t, errs[1], &earlier)
+			require.Equal(t, categories[0], e.Text("category"))
+		default:
+			require.ErrorAs(t, errs[0], &earlier)
+			require.NoError(t, errs[1])
+			require.Equal(t, categories[1], e.Text("category"))
+		}
+	}
 }
