@@ -21,6 +21,24 @@ pack() { # name of the archive, then files in stage
 	echo "$DIST/$name"
 }
 
+# wine_says runs a Windows program under Wine, in a folder of its own. Go's programs
+# want bcryptprimitives.dll, which every Windows since 7 has and Wine before 8.7 has
+# not: there it is one function over another.
+wine_says() {
+	install wine wine64 2>/dev/null || { echo "not tried under Wine, which does not install" >&2; return; }
+	prefix=$(mktemp -d)
+	export WINEPREFIX=$prefix WINEDEBUG=-all WINEDLLOVERRIDES="mscoree=;mshtml="
+	wineboot -i >/dev/null 2>&1 || true
+	if [ ! -e "$prefix/drive_c/windows/system32/bcryptprimitives.dll" ]; then
+		printf '#include <windows.h>\n#include <ntsecapi.h>\n__declspec(dllexport) BOOL WINAPI ProcessPrng(PBYTE b, SIZE_T n) { return RtlGenRandom(b, (ULONG)n); }\n' > "$prefix/b.c"
+		x86_64-w64-mingw32-gcc -shared -o "$prefix/drive_c/windows/system32/bcryptprimitives.dll" "$prefix/b.c" -ladvapi32
+	fi
+	timeout 120 wine "$@" | sed 's/^/under Wine: /'
+	[ "${PIPESTATUS[0]}" = 0 ] || { echo "$1 does not run under Wine" >&2; exit 1; }
+	wineserver -k 2>/dev/null || true
+	rm -rf "$prefix"
+}
+
 if wanted amd64; then
 	$GO build -tags gles -trimpath -ldflags "$flags" -o "$DIST/stage/ironfeet" ./cmd/ironfeet
 	pack "ironfeet_${VERSION}_linux_amd64.tar.gz" ironfeet
@@ -52,10 +70,23 @@ if wanted arm64; then
 	fi
 fi
 if wanted windows; then
-	if install gcc-mingw-w64-x86-64; then
-		CGO_ENABLED=1 GOOS=windows GOARCH=amd64 CC=x86_64-w64-mingw32-gcc $GO build -trimpath -ldflags "$flags" -o "$DIST/stage/ironfeet.exe" ./cmd/ironfeet
-		pack "ironfeet_${VERSION}_windows_amd64.tar.gz" ironfeet.exe
-		if command -v wine >/dev/null; then wine "$DIST/stage/ironfeet.exe" --version; fi
+	if install gcc-mingw-w64-x86-64 zip; then
+		# The icon and the version that Explorer shows: one PNG in an ICO, bound by windres.
+		{
+			printf '\0\0\1\0\1\0\0\0\0\0\1\0\40\0'
+			printf "$(printf '%08x' "$(stat -c %s assets/icon/ironfeet.png)" | sed 's/\(..\)\(..\)\(..\)\(..\)/\\x\4\\x\3\\x\2\\x\1/')"
+			printf '\26\0\0\0'
+			cat assets/icon/ironfeet.png
+		} > "$DIST/stage/ironfeet.ico"
+		printf '1 ICON "%s"\n1 VERSIONINFO\nFILEVERSION %s,0\nPRODUCTVERSION %s,0\nBEGIN\nBLOCK "StringFileInfo"\nBEGIN\nBLOCK "080404b0"\nBEGIN\nVALUE "FileDescription", "Ironfeet"\nVALUE "ProductName", "Ironfeet"\nVALUE "ProductVersion", "%s"\nEND\nEND\nBLOCK "VarFileInfo"\nBEGIN\nVALUE "Translation", 0x804, 1200\nEND\nEND\n' \
+			"$DIST/stage/ironfeet.ico" "${VERSION//./,}" "${VERSION//./,}" "$VERSION" > "$DIST/stage/ironfeet.rc"
+		x86_64-w64-mingw32-windres "$DIST/stage/ironfeet.rc" cmd/ironfeet/icon_windows_amd64.syso
+		CGO_ENABLED=1 GOOS=windows GOARCH=amd64 CC=x86_64-w64-mingw32-gcc $GO build -trimpath -ldflags "$flags -H windowsgui" -o "$DIST/stage/ironfeet.exe" ./cmd/ironfeet || { rm -f cmd/ironfeet/icon_windows_amd64.syso; exit 1; }
+		rm -f cmd/ironfeet/icon_windows_amd64.syso
+		cp LICENSE README.md assets/font/OFL.txt "$DIST/stage/"
+		(cd "$DIST/stage" && zip -q -X "../ironfeet_${VERSION}_windows_amd64.zip" ironfeet.exe LICENSE README.md OFL.txt)
+		echo "$DIST/ironfeet_${VERSION}_windows_amd64.zip"
+		wine_says "$DIST/stage/ironfeet.exe" --version
 	else
 		echo "the app for windows/amd64 was left out: gcc-mingw-w64-x86-64 does not install" >&2
 	fi
