@@ -68,8 +68,16 @@ func startServer(ctx context.Context, data, listen, log string, more ...string) 
 const asProgram = "IRONFEETD_AS_PROGRAM"
 
 // stop asks the server to end and waits until it has finished what it acknowledged.
+// Windows cannot ask another process; there it is ended as a power cut would, which
+// loses nothing acknowledged either.
 func (p *serverProcess) stop() error {
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	err := p.cmd.Process.Signal(syscall.SIGTERM)
+	if errors.Is(err, errors.ErrUnsupported) {
+		p.kill()
+		<-p.done
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	select {
