@@ -219,8 +219,8 @@ func (d *Desk) Get(ctx context.Context, id uuid.UUID) (Request, error) {
 
 // Ask writes a request down. What needs no second person is approved at once.
 func (d *Desk) Ask(ctx context.Context, q Request) (Request, error) {
-	if q.Format == "evidence" { // it holds what was signed, whole
-		q.Unmasked, q.Children = true, true
+	if q.Format == "evidence" { // what was signed cannot be masked
+		q.Unmasked = true
 	}
 	switch {
 	case !slices.Contains(append(slices.Clone(Formats), "pdf", "evidence"), q.Format):
@@ -425,10 +425,10 @@ func (d *Desk) WriteTo(ctx context.Context, w io.Writer, q *Request, progress fu
 		}
 		n, err := WriteEvidence(ctx, w, d.Replica, records, Signer{
 			Node: d.Replica.Identity().Node, Key: d.NodeKey, Root: d.Root, Now: d.World.Now, Checkpoint: checkpoint,
-		})
+		}, q.Children)
 		q.Rows = n.Visits
-		q.Said = fmt.Sprintf("%d visits, %d attestations, %d photos and drawings (%d not arrived yet), %d certificates, %d bundle heads",
-			n.Visits, n.Attestations, n.Blobs, n.Missing, n.Certificates, n.Heads)
+		q.Said = fmt.Sprintf("%d visits, %d attestations, %d photos and drawings (%d not arrived yet), %d protected parts withheld, %d certificates, %d bundle heads",
+			n.Visits, n.Attestations, n.Blobs, n.Missing, n.Withheld, n.Certificates, n.Heads)
 		return err
 	case "pdf":
 		n, err := Dossier(ctx, w, d.Replica, Records(ctx, d.Replica, s), o)

@@ -18,6 +18,7 @@ import (
 	"rsc.io/qr"
 
 	"ironfeet/app/casework/publish"
+	"ironfeet/app/casework/visit"
 	"ironfeet/forms"
 	"ironfeet/forms/standards"
 	"ironfeet/store"
@@ -159,7 +160,7 @@ func (p *printer) household(rec Record) error {
 	var people [][]string
 	young := 0
 	for _, m := range rec.Members {
-		if !o.Children && minor(m.Text("birth"), o.Day) {
+		if !o.Children && visit.Minor(m.Text("birth"), o.Day) {
 			young++
 			continue
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/fxamacker/cbor/v2"
 	"github.com/google/uuid"
 
+	"ironfeet/app/casework/visit"
 	"ironfeet/forms"
 	"ironfeet/store"
 	"ironfeet/sync/cose"
@@ -30,7 +31,8 @@ import (
 //	audit/checkpoint.txt                size and tree hash of the county's audit log
 //	certificates/<subject>-<key>.cose   enrolments, signed by the county's root
 //	heads/<node>/<first>-<last>.cose    signed bundle heads: each node's unbroken chain
-//	visits/<visit>/content.cbor         what the investigators attested
+//	visits/<visit>/content.cbor         what the investigators attested; what is protected stands there as a digest
+//	visits/<visit>/children.cbor        what concerns children, which the content names by digest; only with consent
 //	visits/<visit>/attestation-<n>.cose their signatures over its SHA-256
 //	visits/<visit>/record.json          the same content, readable
 //	visits/<visit>/review.json, determination.json   what people decided
@@ -59,6 +61,8 @@ type manifest struct {
 	Visits  []uuid.UUID    `cbor:"5,keyasint"` // every visit of the package: one left out is missed
 	Entries []entry        `cbor:"6,keyasint"`
 	Missing []store.Digest `cbor:"7,keyasint,omitempty"` // photos that had not arrived at the county
+
+	Withheld []store.Digest `cbor:"8,keyasint,omitempty"` // files that belong to what is protected
 }
 
 type entry struct {
@@ -67,7 +71,7 @@ type entry struct {
 	Digest store.Digest `cbor:"3,keyasint"`
 }
 
-const manifestVersion = 1
+const manifestVersion = 2
 
 // A Signer is the county node that vouches for a package.
 type Signer struct {
@@ -82,11 +86,24 @@ type Signer struct {
 // Evidence is what a package came to.
 type Evidence struct {
 	Visits, Attestations, Blobs, Missing, Certificates, Heads int
+	Withheld                                                  int // parts and files that are protected
 	Bytes                                                     int64
 }
 
-// WriteEvidence writes the evidence package of verified records.
-func WriteEvidence(ctx context.Context, w io.Writer, r *store.Replica, records []Record, s Signer) (Evidence, error) {
+// A HeldError means a visit was signed before what is protected was signed apart:
+// it can only be shown whole, neighbours' words and children's data included.
+type HeldError struct{ Visit uuid.UUID }
+
+func (e *HeldError) Error() string {
+	return fmt.Sprintf("visit %s can only be shown whole, with what is protected in it: that needs the child-data approver's consent", e.Visit)
+}
+
+// Code is the key of the sentence.
+func (e *HeldError) Code() string { return "export.evidence_held" }
+
+// WriteEvidence writes the evidence package of verified records, with what concerns
+// children only if that was consented to, and never with what neighbours said.
+func WriteEvidence(ctx context.Context, w io.Writer, r *store.Replica, records []Record, s Signer, children bool) (Evidence, error) {
 	roll, err := trust.Load(ctx, r, s.Root)
 	if err != nil {
 		return Evidence{}, err
@@ -147,7 +164,7 @@ func WriteEvidence(ctx context.Context, w io.Writer, r *store.Replica, records [
 			}
 		}
 	}
-	blobs := map[string]store.Digest{}
+	blobs, closedFiles := map[string]store.Digest{}, map[store.Digest]bool{}
 	sorted := slices.SortedFunc(slices.Values(records), func(a, b Record) int { return strings.Compare(a.Visit.ID.String(), b.Visit.ID.String()) })
 	for _, rec := range sorted {
 		n.Visits++
@@ -162,6 +179,20 @@ func WriteEvidence(ctx context.Context, w io.Writer, r *store.Replica, records [
 		if err := p.add(folder+"content.cbor", rec.Visit.Bytes); err != nil {
 			return n, err
 		}
+		parts, err := shown(rec.Visit, children)
+		if err != nil {
+			return n, err
+		}
+		for _, part := range parts {
+			if err := p.add(folder+"children.cbor", part); err != nil {
+				return n, err
+			}
+		}
+		record, withheld, err := rec.Visit.Content.Join(parts)
+		if err != nil {
+			return n, fmt.Errorf("visit %s: %w", rec.Visit.ID, err)
+		}
+		n.Withheld += len(withheld)
 		for _, part := range []struct {
 			name string
 			e    *store.Entity
@@ -173,17 +204,28 @@ func WriteEvidence(ctx context.Context, w io.Writer, r *store.Replica, records [
 				return n, err
 			}
 		}
-		plain, err := readableRecord(rec.Visit.Record)
+		plain, err := readableRecord(record)
 		if err != nil {
 			return n, err
 		}
 		if err := p.add(folder+"record.json", plain); err != nil {
 			return n, err
 		}
-		for _, b := range rec.Visit.Content.Blobs() {
-			blobs["blobs/"+b.Digest.String()] = b.Digest
+		open, closed := files(&rec.Visit.Content, children)
+		for _, d := range open {
+			blobs["blobs/"+d.String()] = d
+		}
+		for _, d := range closed {
+			closedFiles[d] = true
 		}
 	}
+	for d := range closedFiles {
+		if _, open := blobs["blobs/"+d.String()]; !open {
+			p.sums.Withheld = append(p.sums.Withheld, d)
+			n.Withheld++
+		}
+	}
+	slices.SortFunc(p.sums.Withheld, func(a, b store.Digest) int { return bytes.Compare(a[:], b[:]) })
 	for _, name := range sortedKeys(blobs) {
 		rd, size, err := r.OpenBlob(ctx, blobs[name])
 		if errors.Is(err, store.ErrNotFound) {
@@ -255,8 +297,37 @@ func headName(b store.Bundle) string {
 	return fmt.Sprintf("heads/%s/%012d-%012d.cose", b.Node, b.First, b.Last)
 }
 
-// readableRecord is a visit's answers as JSON, without what neighbours said: that
-// is in the signed content alone, which no signature could vouch for otherwise.
+// shown are the parts of a visit that the package holds.
+func shown(s *visit.Signed, children bool) (parts [][]byte, err error) {
+	if !children && slices.ContainsFunc(s.Record.Answers, func(a forms.Answer) bool { return Never(a.Path, false) }) && len(s.Content.Covers) == 0 {
+		return nil, &HeldError{s.ID}
+	}
+	for _, part := range s.Parts {
+		if s.Content.KindOf(part) == visit.Children && children {
+			parts = append(parts, part)
+		}
+	}
+	return parts, nil
+}
+
+// files are those the content names, and those of them that are protected.
+func files(c *visit.Content, children bool) (open, closed []store.Digest) {
+	hidden := map[store.Digest]bool{}
+	for _, p := range c.Photos {
+		hidden[p.Digest] = p.Protected == visit.Neighbours || p.Protected == visit.Children && !children
+	}
+	for _, b := range c.Blobs() {
+		if hidden[b.Digest] {
+			closed = append(closed, b.Digest)
+		} else {
+			open = append(open, b.Digest)
+		}
+	}
+	return open, closed
+}
+
+// readableRecord is a visit's answers as JSON, without what neighbours said, should
+// the content be of a time when that was signed with everything else.
 func readableRecord(r forms.Record) ([]byte, error) {
 	r.Answers = slices.DeleteFunc(slices.Clone(r.Answers), func(a forms.Answer) bool { return Never(a.Path, true) })
 	return json.MarshalIndent(r.Nested(), "", "  ")

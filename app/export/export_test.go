@@ -19,9 +19,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"github.com/xuri/excelize/v2"
 
+	"ironfeet/app/casework/visit"
 	"ironfeet/app/export"
 	"ironfeet/app/practice"
 	"ironfeet/store"
@@ -66,7 +68,7 @@ func TestEvidence(t *testing.T) { // invariant 3
 	c, records := verified(t)
 	signer := export.Signer{Node: c.Office.Replica.Identity().Node, Key: c.Office.NodeKey, Root: c.Office.Root, Now: time.Now}
 	var b bytes.Buffer
-	n, err := export.WriteEvidence(ctx, &b, c.Office.Replica, records, signer)
+	n, err := export.WriteEvidence(ctx, &b, c.Office.Replica, records, signer, false)
 	require.NoError(t, err)
 	require.Equal(t, 3, n.Visits)
 	require.Equal(t, 6, n.Attestations)
@@ -144,10 +146,11 @@ func TestEveryTamperingIsRefusedAndNamed(t *testing.T) { // invariant 3
 	c, records := verified(t)
 	signer := export.Signer{Node: c.Office.Replica.Identity().Node, Key: c.Office.NodeKey, Root: c.Office.Root, Now: time.Now, Checkpoint: []byte("checkpoint\n")}
 	var b bytes.Buffer
-	_, err := export.WriteEvidence(ctx, &b, c.Office.Replica, records, signer)
+	_, err := export.WriteEvidence(ctx, &b, c.Office.Replica, records, signer, true)
 	require.NoError(t, err)
 	whole := bytes.Clone(b.Bytes())
 	one := "visits/" + records[0].Visit.ID.String() + "/"
+	young := "visits/" + withChildren(t, records).String() + "/"
 	photo := "blobs/" + records[0].Visit.Content.Photos[0].Digest.String()
 	enrolment := "certificates/" + records[0].Visit.Investigator[0].String()
 
@@ -157,7 +160,7 @@ func TestEveryTamperingIsRefusedAndNamed(t *testing.T) { // invariant 3
 	forged := signer
 	forged.Key = thief
 	b.Reset()
-	_, err = export.WriteEvidence(ctx, &b, c.Office.Replica, records[1:], forged)
+	_, err = export.WriteEvidence(ctx, &b, c.Office.Replica, records[1:], forged, true)
 	require.NoError(t, err)
 	forgery := bytes.Clone(b.Bytes())
 
@@ -180,6 +183,8 @@ func TestEveryTamperingIsRefusedAndNamed(t *testing.T) { // invariant 3
 	}{
 		{"the signed record is altered", repack(t, whole, alter(one+"content.cbor")), one + "content.cbor", "altered"},
 		{"the readable record is altered", repack(t, whole, alter(one+"record.json")), one + "record.json", "altered"},
+		{"what concerns children is altered", repack(t, whole, alter(young+"children.cbor")), young + "children.cbor", "altered"},
+		{"what concerns children is left out", repack(t, whole, leave(young+"children.cbor")), young + "children.cbor", "missing"},
 		{"a decision is altered", repack(t, whole, alter(one+"determination.json")), one + "determination.json", "altered"},
 		{"a photo is altered", repack(t, whole, alter(photo)), photo, "altered"},
 		{"an attestation is altered", repack(t, whole, alter(one+"attestation-1.cose")), one + "attestation-1.cose", "altered"},
@@ -214,18 +219,52 @@ func TestEveryTamperingIsRefusedAndNamed(t *testing.T) { // invariant 3
 	}
 	_, faults := export.Verify(bytes.NewReader(whole), int64(len(whole)), c.Office.Root)
 	require.Empty(t, faults)
-	// Reading the answers does not show what a neighbour said.
-	z, err := zip.NewReader(bytes.NewReader(whole), int64(len(whole)))
-	require.NoError(t, err)
-	for _, f := range z.File {
-		if strings.HasSuffix(f.Name, ".json") {
-			r, err := f.Open()
-			require.NoError(t, err)
-			data, err := io.ReadAll(r)
-			require.NoError(t, err)
-			require.NotContains(t, string(data), "说的和家里讲的差不多", f.Name)
+}
+
+func withChildren(t testing.TB, records []export.Record) uuid.UUID {
+	for _, r := range records {
+		if slices.ContainsFunc(r.Visit.Content.Covers, func(c visit.Cover) bool { return c.Kind == visit.Children }) {
+			return r.Visit.ID
 		}
 	}
+	require.Fail(t, "no visit of the practice county has children")
+	return uuid.Nil
+}
+
+// What is protected is proved without being shown: neighbours' words never, what
+// concerns children only with consent (domain.md §1).
+func TestEvidenceWithholdsWhatIsProtected(t *testing.T) {
+	c, records := verified(t)
+	signer := export.Signer{Node: c.Office.Replica.Identity().Node, Key: c.Office.NodeKey, Root: c.Office.Root, Now: time.Now}
+	young := withChildren(t, records)
+	for _, children := range []bool{false, true} {
+		var b bytes.Buffer
+		n, err := export.WriteEvidence(ctx, &b, c.Office.Replica, records, signer, children)
+		require.NoError(t, err)
+		require.Contains(t, string(records[0].Visit.Parts[0]), "说的和家里讲的差不多")
+		require.NotContains(t, b.String(), "说的和家里讲的差不多", "nowhere in the package")
+		require.Equal(t, children, strings.Contains(b.String(), "child_with"))
+		proof, faults := export.Verify(bytes.NewReader(b.Bytes()), int64(b.Len()), c.Office.Root)
+		require.Empty(t, faults)
+		require.Equal(t, n.Withheld, proof.Withheld)
+		require.GreaterOrEqual(t, proof.Withheld, len(records), "each has a neighbour's words")
+		var part []byte
+		for _, r := range records {
+			if i := slices.IndexFunc(r.Visit.Content.Covers, func(c visit.Cover) bool { return c.Kind == visit.Children }); r.Visit.ID == young {
+				part = r.Visit.Parts[i]
+			}
+		}
+		require.Equal(t, children, bytes.Contains(b.Bytes(), part))
+	}
+
+	// What was signed before parts were signed apart can only be shown whole.
+	old := records[0]
+	signed := *old.Visit
+	signed.Content.Covers, signed.Parts = nil, nil
+	old.Visit = &signed
+	var held *export.HeldError
+	_, err := export.WriteEvidence(ctx, io.Discard, c.Office.Replica, []export.Record{old}, signer, false)
+	require.ErrorAs(t, err, &held)
 }
 
 // each makes records a sequence again.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"ironfeet/app/casework/visit"
 	"ironfeet/forms"
 	"ironfeet/forms/xlsform"
 	"ironfeet/store"
@@ -124,7 +125,7 @@ func counted(members []*store.Entity) (n int) {
 
 func minors(members []*store.Entity, day time.Time) (n int) {
 	for _, m := range members {
-		if minor(m.Text("birth"), day) {
+		if visit.Minor(m.Text("birth"), day) {
 			n++
 		}
 	}
@@ -190,13 +191,13 @@ func (r *row) nested() map[string]any {
 	young := map[string]bool{}
 	if !r.o.Children {
 		for _, m := range r.Members {
-			if minor(m.Text("birth"), r.o.Day) {
+			if visit.Minor(m.Text("birth"), r.o.Day) {
 				young[m.Text("name")], young[m.ID.String()] = true, true
 			}
 		}
 		if list, ok := whole["members"].([]map[string]any); ok {
 			for _, m := range list {
-				if birth, _ := m["birth"].(string); minor(birth, r.o.Day) {
+				if birth, _ := m["birth"].(string); visit.Minor(birth, r.o.Day) {
 					for _, key := range []string{"name", "id"} {
 						if v, _ := m[key].(string); v != "" {
 							young[v] = true

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"ironfeet/app/casework/visit"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -110,23 +111,8 @@ func maskOf(name string) func(string) string {
 // (domain.md §4.8), and, unless children's data were approved, what concerns
 // children (S3).
 func Never(path string, children bool) bool {
-	for segment := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
-		segment, _, _ = strings.Cut(segment, "[")
-		switch {
-		case strings.HasPrefix(segment, "neighbour") || strings.HasPrefix(segment, "nb_"):
-			return true
-		case children:
-		case segment == "children" || strings.HasPrefix(segment, "child_"):
-			return true
-		}
-		switch segment {
-		case "father", "mother", "father_since", "mother_since", "vaccinated", "hukou", "safety_sign":
-			if !children {
-				return true
-			}
-		}
-	}
-	return false
+	kind := visit.Protected(path)
+	return kind == visit.Neighbours || kind == visit.Children && !children
 }
 
 // Plain takes out of a text what could deceive the eye or break a line: control

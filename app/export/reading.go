@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"ironfeet/app/casework/visit"
 	"ironfeet/forms"
 )
 
@@ -91,7 +92,7 @@ func withoutMinors(rows []Part, record forms.Record, at time.Time) []Part {
 		}
 	}
 	for of, birth := range births {
-		if minor(birth, at) {
+		if visit.Minor(birth, at) {
 			young[names[of]] = true
 		}
 	}
@@ -99,7 +100,7 @@ func withoutMinors(rows []Part, record forms.Record, at time.Time) []Part {
 	for _, r := range rows {
 		of := false
 		for _, a := range r.Answers {
-			of = of || a.Name == "birth" && minor(a.Raw, at) || a.Raw != "" && young[a.Raw]
+			of = of || a.Name == "birth" && visit.Minor(a.Raw, at) || a.Raw != "" && young[a.Raw]
 		}
 		if !of {
 			kept = append(kept, r)

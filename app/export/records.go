@@ -259,10 +259,3 @@ func Verified(ctx context.Context, r *store.Replica, division string) ([]Record,
 	}
 	return list, nil
 }
-
-// minor says whether somebody was under 18 on a day; an unknown or impossible
-// birth date counts as a minor's, since the rule protects.
-func minor(birth string, day time.Time) bool {
-	at, err := time.Parse(time.DateOnly, birth)
-	return err != nil || at.AddDate(18, 0, 0).After(day)
-}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"ironfeet/app/casework/visit"
 	"ironfeet/forms/expr"
 	"ironfeet/forms/xlsform"
 )
@@ -391,7 +392,7 @@ func (t *Template) rows(rec Record, o *Options, n *Count, write func(sheet int, 
 			continue
 		}
 		for _, m := range rec.Members {
-			if !o.Children && minor(m.Text("birth"), o.Day) {
+			if !o.Children && visit.Minor(m.Text("birth"), o.Day) {
 				continue
 			}
 			line.member = m

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +15,6 @@ import (
 	"github.com/google/uuid"
 
 	"ironfeet/app/casework/visit"
-	"ironfeet/forms"
 	"ironfeet/store"
 	"ironfeet/sync/bundle"
 	"ironfeet/sync/cose"
@@ -42,6 +42,7 @@ type Proof struct {
 	Visits      []Proven
 	Blobs       int
 	Missing     int // photos that had not reached the county when it was written
+	Withheld    int // parts and files that are protected and not in the package
 	Bytes       int64
 	Fingerprint string
 }
@@ -127,6 +128,7 @@ func (v *verifier) run(z *zip.Reader, file io.ReaderAt, size int64) {
 		return
 	}
 	v.proof.County, v.proof.At, v.proof.Missing = m.County, time.Unix(m.At, 0), len(m.Missing)
+	v.proof.Withheld = len(m.Withheld)
 	v.proof.Fingerprint = trust.Fingerprint(v.root)
 
 	// Every entry is what the manifest says, none is missing, none was added.
@@ -185,7 +187,7 @@ func (v *verifier) run(z *zip.Reader, file io.ReaderAt, size int64) {
 
 func (v *verifier) manifest(signed []byte) (m manifest, ok bool) {
 	msg, err := cose.Parse(signed)
-	if err != nil || msg.Type != cose.Manifest || strict.Unmarshal(msg.Payload, &m) != nil || m.Version != manifestVersion {
+	if err != nil || msg.Type != cose.Manifest || strict.Unmarshal(msg.Payload, &m) != nil || m.Version < 1 || m.Version > manifestVersion {
 		v.fault(manifestName, "altered")
 		return m, false
 	}
@@ -273,11 +275,19 @@ func (v *verifier) visit(id uuid.UUID, data map[string][]byte, listed map[string
 		v.fault(folder+"content.cbor", "altered")
 		return
 	}
-	record, err := forms.DecodeRecord(c.Record)
+	var parts [][]byte
+	if part, ok := data[folder+"children.cbor"]; ok {
+		if parts = append(parts, part); c.KindOf(part) != visit.Children {
+			v.fault(folder+"children.cbor", "altered")
+			return
+		}
+	}
+	record, withheld, err := c.Join(parts)
 	if err != nil {
 		v.fault(folder+"content.cbor", "altered")
 		return
 	}
+	v.proof.Withheld += len(withheld)
 	if plain, err := readableRecord(record); err != nil || !bytes.Equal(plain, data[folder+"record.json"]) {
 		v.fault(folder+"record.json", "altered")
 	}
@@ -301,12 +311,11 @@ func (v *verifier) visit(id uuid.UUID, data map[string][]byte, listed map[string
 	if len(proven.By) < 2 { // 57号 Art. 16(1): a group of at least two
 		v.fault(folder, "too_few_investigators")
 	}
-	absent := map[store.Digest]bool{}
-	for _, d := range m.Missing {
-		absent[d] = true
-	}
+	// Only what is protected may be withheld.
+	_, closed := files(&c, false)
 	for _, b := range c.Blobs() {
-		if name := "blobs/" + b.Digest.String(); !listed[name] && !absent[b.Digest] {
+		name := "blobs/" + b.Digest.String()
+		if !listed[name] && !slices.Contains(m.Missing, b.Digest) && !(slices.Contains(closed, b.Digest) && slices.Contains(m.Withheld, b.Digest)) {
 			v.fault(name, "missing")
 		}
 	}

@@ -61,7 +61,7 @@ func Copies(ctx context.Context, of *office.Office, of1 *visit.Signed, visits in
 			}
 			digest := sha256.Sum256(raw)
 			edits = append(edits, store.Edit{Kind: store.Visit, Entity: content.Visit, Division: h.Division, Fields: map[string]store.Value{
-				"parent": store.Text(h.ID.String()), "content": store.Bytes(raw), "digest": store.Bytes(digest[:]), "attestations": store.Of(of1.Attestations), "investigators": store.Of([]string{}),
+				"parent": store.Text(h.ID.String()), "content": store.Bytes(raw), "digest": store.Bytes(digest[:]), "attestations": store.Of(of1.Attestations), "investigators": store.Of([]string{}), "parts": store.Of(of1.Parts),
 			}}, store.Edit{Kind: store.Review, Entity: uuid.NewSHA1(content.Visit, []byte("review")), Division: h.Division, Fields: map[string]store.Value{
 				"parent": store.Text(content.Visit.String()), "decision": store.Text(review.Accepted), "state": store.Text(review.Accepted),
 			}})

@@ -260,6 +260,9 @@ func (c *VerifyCmd) Run(o *Output) error {
 		attested += len(v.By)
 	}
 	fmt.Fprintf(o.Out, "sound: %d visits with %d investigators' signatures and %d photos and drawings, nothing altered, nothing left out\n", len(proof.Visits), attested, proof.Blobs)
+	if proof.Withheld > 0 || proof.Missing > 0 {
+		fmt.Fprintf(o.Out, "not in it, but signed for: %d parts and files that are protected, %d photos that had not arrived\n", proof.Withheld, proof.Missing)
+	}
 	fmt.Fprintf(o.Out, "county %s, root %s, signed by %s on %s\n", proof.County, proof.Fingerprint, proof.Signer.Name, proof.At.Format(time.DateOnly))
 	if c.List {
 		for _, v := range proof.Visits {

@@ -127,6 +127,17 @@ func TestWhatANodeMustNotSay(t *testing.T) { // invariant 3
 			e.Fields["content"] = store.Bytes([]byte("other"))
 			return e
 		}, trust.DifferentVisitDigest},
+		{"a part that the content does not name", id(0x11), func(f *field) store.Edit {
+			e := f.visit(village, 0x11, 0x12)
+			e.Fields["parts"] = store.Of([][]byte{[]byte("part")})
+			return e
+		}, trust.DifferentVisitDigest},
+		{"a part without the content", id(0x11), func(f *field) store.Edit {
+			e := f.visit(village, 0x11, 0x12)
+			delete(e.Fields, "content")
+			e.Fields["parts"] = store.Of([][]byte{[]byte("part")})
+			return e
+		}, trust.DifferentVisitDigest},
 		{"content and digest changed after signing", id(0x11), func(f *field) store.Edit {
 			e := f.visit(village, 0x11, 0x12)
 			sum := sha256.Sum256([]byte("other"))

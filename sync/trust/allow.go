@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
 	"strings"
@@ -122,7 +123,8 @@ func (r *Roll) allowVisit(node uuid.UUID, c store.Change) error {
 		refused.Rule = TooFewInvestigators
 		return refused
 	}
-	if content, ok := fieldBytes(c, "content"); ok && store.Digest(digest) != digestOf(content) {
+	content, ok := fieldBytes(c, "content")
+	if ok && store.Digest(digest) != digestOf(content) || !coversParts(content, c) {
 		refused.Rule = DifferentVisitDigest
 		return refused
 	}
@@ -167,6 +169,39 @@ func (r *Roll) allowVisit(node uuid.UUID, c store.Change) error {
 		refused.Rule = UnknownPerson
 	}
 	return refused
+}
+
+// maxParts is more than there are kinds of what is signed apart.
+const maxParts = 16
+
+// coversParts says whether the content names every part that comes with it: parts
+// are signed through their digests there.
+func coversParts(content []byte, c store.Change) bool {
+	i := slices.IndexFunc(c.Fields, func(f store.Field) bool { return f.Name == "parts" && !f.Value.IsNull() })
+	if i < 0 {
+		return true
+	}
+	var parts [][]byte
+	var named struct {
+		Covers []cover `cbor:"16,keyasint"`
+	}
+	if c.Fields[i].Value.Into(&parts) != nil || len(parts) > maxParts || store.Value(content).Into(&named) != nil {
+		return false
+	}
+	for _, part := range parts {
+		d := digestOf(part)
+		if !slices.ContainsFunc(named.Covers, func(k cover) bool { return bytes.Equal(k.Digest, d[:]) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// A cover is the content's word for a part.
+type cover struct {
+	_      struct{} `cbor:",toarray"`
+	Kind   string
+	Digest []byte
 }
 
 // maxAttestations is more than any visit has people.

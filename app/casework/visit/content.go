@@ -25,7 +25,7 @@ type Content struct {
 	Started   int64     `cbor:"6,keyasint"` // Unix milliseconds of the device's clock
 	Ended     int64     `cbor:"7,keyasint"`
 	Outcome   string    `cbor:"8,keyasint"` // domain.md §4.1: completed, absent, …
-	Record    []byte    `cbor:"9,keyasint"` // forms.Record, encoded
+	Record    []byte    `cbor:"9,keyasint"` // forms.Record, encoded: the answers that no part holds
 	Photos    []Photo   `cbor:"10,keyasint,omitempty"`
 	Signature Signature `cbor:"11,keyasint"`
 
@@ -36,6 +36,8 @@ type Content struct {
 	Excused   []Excuse `cbor:"13,keyasint,omitempty"` // required questions that nobody could answer, each with its reason
 	Found     *Found   `cbor:"14,keyasint,omitempty"` // a household that the registry does not know yet
 	ClockBack int64    `cbor:"15,keyasint,omitempty"` // ms by which the device's clock was set back during the visit
+
+	Covers []Cover `cbor:"16,keyasint,omitempty"` // since version 2: what is signed apart
 }
 
 // A Photo is a picture taken for one question.
@@ -51,6 +53,8 @@ type Photo struct {
 	Place    string `cbor:"8,keyasint,omitempty"`  // "latitude longitude altitude accuracy", WGS 84
 	PlaceBy  string `cbor:"9,keyasint,omitempty"`  // who knew the place: exif, gpsd, hand
 	Original int64  `cbor:"10,keyasint,omitempty"` // bytes before it was made smaller
+
+	Protected string `cbor:"11,keyasint,omitempty"` // Neighbours or Children, where it belongs to such a part
 }
 
 // How the householder signed (domain.md §4.9).
@@ -72,7 +76,8 @@ type Signature struct {
 	Strokes [][]int      `cbor:"7,keyasint,omitempty"` // of a drawn one: x, y, x, y … of each stroke, in thousandths of the pad's width
 }
 
-const contentVersion = 1
+// contentVersion is 2 since parts are signed apart.
+const contentVersion = 2
 
 var (
 	encode, _ = cbor.CoreDetEncOptions().EncMode()
@@ -85,7 +90,9 @@ type Signed struct {
 	Division     string
 	Bytes        []byte // of the content, as signed
 	Content      Content
-	Record       forms.Record
+	Parts        [][]byte     // what is signed apart, as far as it is at hand
+	Withheld     []string     // kinds of parts that are not
+	Record       forms.Record // whole, but for what is withheld
 	Digest       store.Digest // SHA-256 of Bytes
 	Attestations [][]byte
 	Investigator []uuid.UUID // who attested, as the visit says; verify with trust
@@ -96,6 +103,10 @@ type Signed struct {
 // ErrDamaged means that a visit's content cannot be read or is not what its
 // digest says.
 var ErrDamaged = errors.New("the visit's content is damaged")
+
+// ErrNewer means that a later version of the program wrote the visit: it is kept
+// and handed on as it is, and read after an update.
+var ErrNewer = errors.New("the visit was written by a newer version of the program; update to read it")
 
 // Read reads a signed visit and checks its content against its digest.
 func Read(ctx context.Context, r *store.Replica, id uuid.UUID) (*Signed, error) {
@@ -116,8 +127,16 @@ func FromEntity(e *store.Entity) (*Signed, error) {
 	if err := decode.Unmarshal(s.Bytes, &s.Content); err != nil {
 		return nil, fmt.Errorf("visit %s: %w: %w", e.ID, ErrDamaged, err)
 	}
+	if s.Content.Version > contentVersion {
+		return nil, fmt.Errorf("visit %s: %w", e.ID, ErrNewer)
+	}
+	if v, ok := e.Fields["parts"]; ok && !v.IsNull() {
+		if err := v.Into(&s.Parts); err != nil {
+			return nil, fmt.Errorf("visit %s: %w: %w", e.ID, ErrDamaged, err)
+		}
+	}
 	var err error
-	if s.Record, err = forms.DecodeRecord(s.Content.Record); err != nil {
+	if s.Record, s.Withheld, err = s.Content.Join(s.Parts); err != nil {
 		return nil, fmt.Errorf("visit %s: %w: %w", e.ID, ErrDamaged, err)
 	}
 	if err := e.Fields["attestations"].Into(&s.Attestations); err != nil {

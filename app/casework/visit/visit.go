@@ -81,6 +81,7 @@ type extra struct {
 	Found        *Found                                 `cbor:"9,keyasint,omitempty"`
 	Latest       int64                                  `cbor:"10,keyasint,omitempty"` // the latest time the device's clock showed, Unix ms
 	ClockBack    int64                                  `cbor:"11,keyasint,omitempty"` // how far it was set back, ms
+	Parts        [][]byte                               `cbor:"12,keyasint,omitempty"` // frozen with Content
 }
 
 // Start begins the visit a task asks for.
@@ -336,7 +337,9 @@ func (v *Visit) thaw(ctx context.Context) error {
 	return v.save(ctx)
 }
 
-func (v *Visit) unseal() { v.extra.Content, v.extra.Attested, v.extra.Attestations = nil, nil, nil }
+func (v *Visit) unseal() {
+	v.extra.Content, v.extra.Parts, v.extra.Attested, v.extra.Attestations = nil, nil, nil, nil
+}
 
 // Signature is the householder's signature so far.
 func (v *Visit) Signature() Signature { return v.extra.Signature }
@@ -433,7 +436,11 @@ func (v *Visit) Attest(ctx context.Context, person uuid.UUID, key ed25519.Privat
 		return ErrSameInvestigator
 	}
 	if v.extra.Content == nil {
-		v.extra.Content = v.content()
+		content, parts, err := v.content()
+		if err != nil {
+			return err
+		}
+		v.extra.Content, v.extra.Parts = content, parts
 	}
 	raw, err := trust.Attest(key, trust.Attestation{
 		Visit: v.ID, Digest: sha256.Sum256(v.extra.Content), Person: person, At: v.desk.World.Now(),
@@ -446,13 +453,20 @@ func (v *Visit) Attest(ctx context.Context, person uuid.UUID, key ed25519.Privat
 	return v.save(ctx)
 }
 
-// content freezes the visit's content.
-func (v *Visit) content() []byte {
+// content freezes the visit's content, and the parts that are signed apart.
+func (v *Visit) content() ([]byte, [][]byte, error) {
+	ended := v.desk.World.Now()
+	whole := v.Entry.Record()
+	open, covers, parts, err := split(whole, ended, v.desk.World.Rand)
+	if err != nil {
+		return nil, nil, fmt.Errorf("visit %s: %w", v.ID, err)
+	}
+	young := minors(whole, ended)
 	c := Content{
 		Version: contentVersion, Visit: v.ID, Household: v.draft.Household, Task: v.draft.Task,
 		Division: v.Page.Household.Division,
-		Started:  v.draft.Started.UnixMilli(), Ended: v.desk.World.Now().UnixMilli(), Outcome: v.Outcome(),
-		Record: v.Entry.Record().Encode(), Signature: v.extra.Signature, Seen: v.extra.Seen,
+		Started:  v.draft.Started.UnixMilli(), Ended: ended.UnixMilli(), Outcome: v.Outcome(),
+		Record: open.Encode(), Covers: covers, Signature: v.extra.Signature, Seen: v.extra.Seen,
 		Found: v.extra.Found, ClockBack: v.extra.ClockBack,
 	}
 	for _, n := range v.Entry.Nodes() { // document order, relevant ones only
@@ -461,6 +475,9 @@ func (v *Visit) content() []byte {
 		}
 		for _, p := range v.extra.Photos[n.Path] {
 			p.Path = n.Path // an instance may have moved up
+			if p.Protected = Protected(n.Path); p.Protected == "" && young[instance(n.Path)] {
+				p.Protected = Children
+			}
 			c.Photos = append(c.Photos, p)
 		}
 		if x, ok := v.extra.Excused[n.Path]; ok && n.Value == "" {
@@ -472,7 +489,7 @@ func (v *Visit) content() []byte {
 	if err != nil {
 		panic("a visit's content is plain data: " + err.Error())
 	}
-	return b
+	return b, parts, nil
 }
 
 // Finish signs the visit off: it is written with its task's end in one
@@ -491,15 +508,16 @@ func (v *Visit) Finish(ctx context.Context) error {
 		people[i] = id.String()
 	}
 	record := v.Entry.Form()
-	edits := []store.Edit{{
-		Kind: store.Visit, Entity: v.ID, Division: c.Division, Blobs: c.Blobs(),
-		Fields: map[string]store.Value{
-			"parent": store.Text(c.Household.String()), "state": store.Text("signed"),
-			"form": store.Text(record.ID()), "version": store.Text(record.Version()), "outcome": store.Text(c.Outcome),
-			"content": store.Bytes(v.extra.Content), "digest": store.Bytes(digest[:]),
-			"attestations": store.Of(v.extra.Attestations), "investigators": store.Of(people),
-		},
-	}}
+	fields := map[string]store.Value{
+		"parent": store.Text(c.Household.String()), "state": store.Text("signed"),
+		"form": store.Text(record.ID()), "version": store.Text(record.Version()), "outcome": store.Text(c.Outcome),
+		"content": store.Bytes(v.extra.Content), "digest": store.Bytes(digest[:]),
+		"attestations": store.Of(v.extra.Attestations), "investigators": store.Of(people),
+	}
+	if len(v.extra.Parts) > 0 {
+		fields["parts"] = store.Of(v.extra.Parts)
+	}
+	edits := []store.Edit{{Kind: store.Visit, Entity: v.ID, Division: c.Division, Blobs: c.Blobs(), Fields: fields}}
 	if v.Task.ID != uuid.Nil {
 		done, err := tasks.Finish(v.Task, trust.Worker)
 		if err != nil {
