@@ -75,7 +75,7 @@ func Guests(c *yunqi.County) []Guest {
 
 // Invite writes a guest's invitation.
 func (g Guest) Invite(ctx context.Context, server *county.Server, address string) (string, error) {
-	q := county.InviteRequest{Server: address, Name: g.Name, Role: g.Role, Scope: g.Scope, Valid: time.Hour}
+	q := county.InviteRequest{Server: address, Name: g.Name, Role: g.Role, Scope: g.Scope, Valid: 72 * time.Hour}
 	for _, p := range g.People {
 		q.People = append(q.People, exchange.Guest{Name: p})
 	}

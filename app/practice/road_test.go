@@ -127,7 +127,7 @@ func TestAnInvitationEnds(t *testing.T) {
 	code, err := practice.Guests(c.Sample)[1].Invite(ctx, c.Server, c.Address)
 	require.NoError(t, err)
 	mu.Lock()
-	shift = 2 * time.Hour
+	shift = 73 * time.Hour
 	mu.Unlock()
 	_, err = join(t, w, filepath.Join(t.TempDir(), "late"), code)
 	var refused *trust.InvitationError

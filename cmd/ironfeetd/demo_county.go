@@ -46,7 +46,9 @@ type tablet struct {
 // foundCounty sets up the county's folder, its clerk and its registry.
 func (s *story) foundCounty(ctx context.Context) error {
 	c := s.county
-	of, err := office.Found(ctx, s.world, s.path("county"), c.Name, c.Code)
+	before := s.world // the lists came and the tasks went out two days ago
+	before.Now = func() time.Time { return s.world.Now().AddDate(0, 0, -2) }
+	of, err := office.Found(ctx, before, s.path("county"), c.Name, c.Code)
 	if err != nil {
 		return err
 	}
@@ -117,8 +119,6 @@ func (s *story) compareLists(ctx context.Context) error {
 		return check(false, "the workbook of alert kinds: %v", problems.Errors)
 	}
 	raised, want := 0, 0
-	then := s.world // the lists came the day before anybody walked
-	then.Now = func() time.Time { return s.world.Now().AddDate(0, 0, -3) }
 	for _, l := range s.county.Lists() {
 		file := s.path("lists", l.File)
 		if err := writeNew(file, l.Data); err != nil {
@@ -128,7 +128,7 @@ func (s *story) compareLists(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		rep, err := compare.Run(ctx, s.hall.Replica, then, s.clerk.id, kinds, kinds.Source(l.Source), f, compare.Options{})
+		rep, err := compare.Run(ctx, s.hall.Replica, s.hall.World, s.clerk.id, kinds, kinds.Source(l.Source), f, compare.Options{})
 		if closing := f.Close(); err == nil {
 			err = closing
 		}

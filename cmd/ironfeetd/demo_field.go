@@ -72,8 +72,8 @@ func (s *story) round(ctx context.Context, t *tablet, byID map[uuid.UUID]*yunqi.
 		}
 	}
 	answers := 0
-	// Tomorrow's day in the village: the clock goes on as it does at the door.
-	y, m, d := s.world.Now().AddDate(0, 0, 1).Date()
+	// Yesterday in the village: the clock goes on as it does at the door.
+	y, m, d := s.world.Now().AddDate(0, 0, -1).Date()
 	clock := practice.NewClock(time.Date(y, m, d, 8, 30, 0, 0, time.Local), 12*time.Second)
 	defer clock.By(t.Node)()
 	seed := uint64(0)
