@@ -25,13 +25,12 @@ func (r *Replica) Apply(ctx context.Context, bundles ...Bundle) error {
 		if a, err = r.applier(ctx, tx); err != nil {
 			return err
 		}
-		defer a.close()
 		tips := map[uuid.UUID]Tip{}
 		for i := range bundles {
 			b := &bundles[i]
 			tip, known := tips[b.Node]
 			if !known {
-				if tip, err = tipOf(ctx, tx, b.Node); err != nil {
+				if tip, err = scanTip(b.Node, a.selectTip.QueryRowContext(ctx, b.Node[:])); err != nil {
 					return err
 				}
 				tips[b.Node] = tip
@@ -56,12 +55,8 @@ func (r *Replica) Apply(ctx context.Context, bundles ...Bundle) error {
 			}
 		}
 		return a.finish()
-	})
-	if err != nil {
-		return err
-	}
-	r.find.take(a.shown)
-	return nil
+	}, func() { r.find.take(a.shown) })
+	return err
 }
 
 // again takes a bundle whose place in the log is taken, and says whether it brings
@@ -141,8 +136,7 @@ func place(column string, node uuid.UUID, seq uint64) string {
 
 func contentPlace(id uuid.UUID) string { return "entities/content/" + string(id[:]) }
 
-// An applier applies changes within one transaction: statements are prepared once,
-// and each entity's row is read once and written once, at the end or when too many
+// An applier applies changes within one transaction: each entity's row is read once and written once, at the end or when too many
 // are in memory.
 type applier struct {
 	r      *Replica
@@ -151,11 +145,10 @@ type applier struct {
 	states map[uuid.UUID]*state
 	dirty  int                   // bytes that came since the last flush
 	shown  map[uuid.UUID]*Entity // households and members as they are now, for the look-up; nil: gone
-	made   []*sql.Stmt
-	plain  []byte // for use again
+	plain  []byte                // for use again
 	sealed []byte
 
-	insertBundle, selectEntity, upsertEntity, insertBlob, upsertID, deleteID, insertStale *sql.Stmt
+	selectTip, insertBundle, selectEntity, upsertEntity, insertBlob, upsertID, deleteID, insertStale *sql.Stmt
 }
 
 // maxDirty bounds the changes in memory while a log is being applied.
@@ -167,6 +160,7 @@ func (r *Replica) applier(ctx context.Context, tx *sql.Tx) (*applier, error) {
 		into **sql.Stmt
 		text string
 	}{
+		{&a.selectTip, selectTip},
 		{&a.insertBundle, `
 			INSERT INTO bundles (node, first, last, prev, digest, division, audience, head, body)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`},
@@ -180,21 +174,13 @@ func (r *Replica) applier(ctx context.Context, tx *sql.Tx) (*applier, error) {
 		{&a.insertStale, `INSERT INTO stale (entity) SELECT $1 WHERE EXISTS (SELECT 1 FROM snapshot) ON CONFLICT DO NOTHING`},
 		{&a.deleteID, `DELETE FROM idnumbers WHERE entity = $1`},
 	} {
-		stmt, err := tx.PrepareContext(ctx, s.text)
+		stmt, err := r.kept.in(ctx, tx, s.text)
 		if err != nil {
-			a.close()
 			return nil, err
 		}
 		*s.into = stmt
-		a.made = append(a.made, stmt)
 	}
 	return a, nil
-}
-
-func (a *applier) close() {
-	for _, s := range a.made {
-		s.Close()
-	}
 }
 
 // bundle adds a bundle to the log.

@@ -157,7 +157,7 @@ func (r *Replica) fillBackup(ctx context.Context, out *archive, sum *BackupSumma
 
 // copyDatabase copies a database of the folder as of one moment.
 func (r *Replica) copyDatabase(ctx context.Context, name, to string) error {
-	db := r.read
+	db := r.read.DB
 	if name != databaseName {
 		other, err := sql.Open("sqlite", "file:"+(&url.URL{Path: filepath.Join(r.dir, name)}).EscapedPath()+"?mode=ro&_pragma=busy_timeout(10000)")
 		if err != nil {
@@ -190,7 +190,7 @@ func (r *Replica) copyDatabase(ctx context.Context, name, to string) error {
 
 // blobsOf lists the files that a copied database names.
 func blobsOf(ctx context.Context, path string) ([]BlobRef, error) {
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?_pragma=journal_mode(DELETE)")
+	db, err := openPool("file:"+(&url.URL{Path: path}).EscapedPath()+"?_pragma=journal_mode(DELETE)", 1)
 	if err != nil {
 		return nil, err
 	}
@@ -617,7 +617,6 @@ func (r *Replica) become(ctx context.Context, id Identity) (rewritten int, err e
 		if err != nil {
 			return err
 		}
-		defer a.close()
 		for _, c := range unsent {
 			c.ChangeID, c.Raw = renamed[c.ChangeID], nil
 			if c.Author == was.Node {
@@ -642,13 +641,10 @@ func (r *Replica) become(ctx context.Context, id Identity) (rewritten int, err e
 			}
 		}
 		return a.finish()
-	})
+	}, func() { r.seq.Store(uint64(len(unsent))) }) // its log begins anew; the clock goes on
 	if err != nil {
 		r.id = was
 		return 0, err
 	}
-	r.turn.Lock()
-	r.seq = uint64(len(unsent)) // its log begins anew; the clock goes on
-	r.turn.Unlock()
 	return len(unsent), r.index(ctx)
 }

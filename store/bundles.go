@@ -178,7 +178,6 @@ func (r *Replica) Withdraw(ctx context.Context, node uuid.UUID, after uint64) ([
 		if a, err = r.applier(ctx, tx); err != nil {
 			return err
 		}
-		defer a.close()
 		// A bundle is withdrawn whole: it may begin before the number.
 		gone := func(id ChangeID) bool { return id.Node == node && id.Seq >= out[0].First }
 		for id := range touched {
@@ -191,12 +190,11 @@ func (r *Replica) Withdraw(ctx context.Context, node uuid.UUID, after uint64) ([
 		}
 		_, err = tx.ExecContext(ctx, `DELETE FROM bundles WHERE node = $1 AND first >= $2`, node[:], int64(out[0].First))
 		return err
-	})
+	}, func() { r.find.take(a.shown) })
 	r.recent.forget(node)
 	if err != nil {
 		return nil, err
 	}
-	r.find.take(a.shown)
 	return out, nil
 }
 

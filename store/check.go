@@ -223,7 +223,6 @@ func (r *Replica) rebuild(ctx context.Context, tx *sql.Tx, keep func(*Change) bo
 	if err != nil {
 		return 0, err
 	}
-	defer a.close()
 	err = r.everyChange(ctx, tx, func(c *Change) error {
 		if keep != nil && !keep(c) {
 			return nil

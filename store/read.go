@@ -292,10 +292,16 @@ type queryer interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
+const selectTip = `SELECT last, digest FROM bundles WHERE node = $1 ORDER BY first DESC LIMIT 1`
+
 func tipOf(ctx context.Context, q queryer, node uuid.UUID) (Tip, error) {
+	return scanTip(node, q.QueryRowContext(ctx, selectTip, node[:]))
+}
+
+func scanTip(node uuid.UUID, row *sql.Row) (Tip, error) {
 	var last int64
 	var digest []byte
-	err := q.QueryRowContext(ctx, `SELECT last, digest FROM bundles WHERE node = $1 ORDER BY first DESC LIMIT 1`, node[:]).Scan(&last, &digest)
+	err := row.Scan(&last, &digest)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Tip{}, nil
 	}

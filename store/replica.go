@@ -80,12 +80,13 @@ type Replica struct {
 	id    Identity
 	lock  *folderLock
 
-	read   *sql.DB
+	read   *pool
 	write  *sql.DB
-	turn   sync.Mutex    // held by whoever writes; guards last and find
+	turn   sync.Mutex    // held by whoever writes; guards last, kept and the writing of seq
 	writes atomic.Uint64 // transactions that were begun
 	last   Clock         // of the newest own change
-	seq    uint64        // of the newest own change
+	seq    atomic.Uint64 // of the newest own change
+	kept   statements    // prepared on write
 	find   *index
 
 	open     func(*Bundle) error // Options.Unpack
@@ -208,7 +209,7 @@ func open(o Options) (*Replica, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Replica{world: o.World, dir: o.Dir, keys: o.Keys, lock: lock, find: newIndex(), open: o.Unpack}
+	r := &Replica{world: o.World, dir: o.Dir, keys: o.Keys, lock: lock, find: newIndex(), open: o.Unpack, kept: statements{made: map[string]*sql.Stmt{}}}
 	if r.open == nil {
 		r.open = plainBodies
 	}
@@ -224,13 +225,12 @@ func open(o Options) (*Replica, error) {
 	}
 	if r.write, err = sql.Open("sqlite", dsn("rw")); err == nil {
 		r.write.SetMaxOpenConns(1)
-		r.read, err = sql.Open("sqlite", dsn("rw"))
+		r.read, err = openPool(dsn("rw"), max(4, runtime.NumCPU()))
 	}
 	if err != nil {
 		lock.release()
 		return nil, fmt.Errorf("open the replica: %w", err)
 	}
-	r.read.SetMaxOpenConns(max(4, runtime.NumCPU()))
 	return r, nil
 }
 
@@ -282,12 +282,14 @@ func (r *Replica) start(ctx context.Context) error {
 	if err := r.write.QueryRowContext(ctx, identity, "derived").Scan(&derived); err != nil {
 		return &DamagedError{r.dir, "the state's version is missing", err}
 	}
+	var seq uint64
 	const newest = `SELECT coalesce(max(seq), 0) FROM (SELECT max(seq) AS seq FROM journal UNION ALL SELECT max(last) FROM bundles WHERE node = $1)`
-	if err := r.write.QueryRowContext(ctx, newest, r.id.Node[:]).Scan(&r.seq); err != nil {
+	if err := r.write.QueryRowContext(ctx, newest, r.id.Node[:]).Scan(&seq); err != nil {
 		return fmt.Errorf("read the node's last change: %w", err)
 	}
-	if r.seq > 0 {
-		c, err := r.change(ctx, r.write, ChangeID{r.id.Node, r.seq})
+	r.seq.Store(seq)
+	if seq > 0 {
+		c, err := r.change(ctx, r.write, ChangeID{r.id.Node, seq})
 		var damaged *DamagedError
 		switch {
 		case err == nil:
@@ -319,24 +321,22 @@ func (r *Replica) Dir() string { return r.dir }
 func (r *Replica) Identity() Identity { return r.id }
 
 // Newest is the number of the node's own newest change; 0: it has written nothing.
-func (r *Replica) Newest() uint64 {
-	r.turn.Lock()
-	defer r.turn.Unlock()
-	return r.seq
-}
+func (r *Replica) Newest() uint64 { return r.seq.Load() }
 
 // Writes counts the transactions that were begun: long reading jobs look whether
 // somebody is writing, and make way.
 func (r *Replica) Writes() uint64 { return r.writes.Load() }
 
-// transact runs one writing transaction; nothing of it stays if it fails.
-func (r *Replica) transact(ctx context.Context, do func(*sql.Tx) error) error {
+// transact runs one writing transaction; nothing of it stays if it fails. then is
+// done behind the commit, before anybody else writes.
+func (r *Replica) transact(ctx context.Context, do func(*sql.Tx) error, then ...func()) error {
 	r.writes.Add(1)
 	r.turn.Lock()
 	defer r.turn.Unlock()
 	if r.keys.Locked() {
 		return vault.ErrLocked
 	}
+	r.kept.prepare(ctx, r.write)
 	tx, err := r.write.BeginTx(ctx, nil)
 	if err != nil {
 		return diskError("begin to write", err)
@@ -347,6 +347,9 @@ func (r *Replica) transact(ctx context.Context, do func(*sql.Tx) error) error {
 	}
 	if err := tx.Commit(); err != nil {
 		return diskError("commit", err)
+	}
+	for _, f := range then {
+		f()
 	}
 	return nil
 }

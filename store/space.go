@@ -198,7 +198,6 @@ func (r *Replica) Shed(ctx context.Context, s Shedding, dry bool) (entities int,
 		if a, err = r.applier(ctx, tx); err != nil {
 			return err
 		}
-		defer a.close()
 		for id := range gone {
 			if err := a.without(id, func(ChangeID) bool { return true }); err != nil {
 				return err
@@ -210,13 +209,12 @@ func (r *Replica) Shed(ctx context.Context, s Shedding, dry bool) (entities int,
 			}
 		}
 		return a.finish()
-	})
+	}, func() { r.find.take(a.shown) })
 	if err != nil {
 		return 0, 0, err
 	}
 	for _, c := range all {
 		r.recent.forget(c.bundle.Node)
 	}
-	r.find.take(a.shown)
 	return len(gone), bytes, nil
 }

@@ -64,10 +64,9 @@ func (r *Replica) commit(ctx context.Context, author, draft uuid.UUID, edits []E
 		if a, err = r.applier(ctx, tx); err != nil {
 			return err
 		}
-		defer a.close()
 		before := r.last
 		defer func() { r.last = before }() // until the transaction is through
-		seq = r.seq
+		seq = r.seq.Load()
 		for _, e := range edits {
 			c, err := a.change(author, e, seq+1)
 			if err != nil {
@@ -90,14 +89,14 @@ func (r *Replica) commit(ctx context.Context, author, draft uuid.UUID, edits []E
 			}
 		}
 		return a.finish()
+	}, func() {
+		r.seq.Store(seq)
+		r.last = max(r.last, last)
+		r.find.take(a.shown)
 	})
 	if err != nil {
 		return nil, err
 	}
-	r.turn.Lock()
-	r.seq, r.last = max(r.seq, seq), max(r.last, last)
-	r.turn.Unlock()
-	r.find.take(a.shown)
 	return changes, nil
 }
 
@@ -208,7 +207,6 @@ func (r *Replica) Append(ctx context.Context, b Bundle) error {
 		if err != nil {
 			return err
 		}
-		defer a.close()
 		if err := a.bundle(&b); err != nil {
 			return err
 		}
