@@ -150,6 +150,18 @@ func Decode(b *store.Bundle) error {
 	return decode(b, m)
 }
 
+// DecodeParsed is Decode of what Parse has just read.
+func DecodeParsed(b *store.Bundle, m *cose.Message) error { return decode(b, m) }
+
+// Expanded is the size of the changes that a parsed head names, 0 if it has none.
+func Expanded(m *cose.Message) uint64 {
+	h, err := readHead(m)
+	if err != nil {
+		return 0
+	}
+	return h.Plain
+}
+
 func decode(b *store.Bundle, m *cose.Message) error {
 	b.Changes = nil
 	if b.Body == nil {

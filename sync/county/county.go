@@ -241,28 +241,30 @@ func (s *Server) push(w http.ResponseWriter, r *http.Request, c *caller) {
 		return
 	}
 	var out exchange.Pushed
-	nodes := map[uuid.UUID]bool{}
+	tips := map[uuid.UUID]store.Tip{}
 	for _, o := range outcomes {
 		s.metrics.bundles.WithLabelValues(string(o.Status)).Inc()
 		if o.Status == merge.StatusNew {
 			s.metrics.changes.Add(float64(o.Changes))
 		}
-		nodes[o.Node] = true
 		said := exchange.Outcome{Status: string(o.Status)}
 		var coded interface{ Code() string }
 		if errors.As(o.Reason, &coded) {
 			said.Code = coded.Code()
 		}
-		tip, err := s.o.Replica.Tip(ctx, o.Node)
-		if err != nil {
-			s.broken(w, err)
-			return
+		tip, known := tips[o.Node]
+		if !known {
+			if tip, err = s.o.Replica.Tip(ctx, o.Node); err != nil {
+				s.broken(w, err)
+				return
+			}
+			tips[o.Node] = tip
 		}
 		said.Last = tip.Last
 		out.Outcomes = append(out.Outcomes, said)
 	}
-	for _, node := range byID(nodes) {
-		receipt, err := s.receipt(ctx, node, nil)
+	for _, node := range byID(tips) {
+		receipt, err := s.sign(node, tips[node], nil)
 		if err != nil {
 			s.broken(w, err)
 			return
@@ -277,8 +279,15 @@ func (s *Server) push(w http.ResponseWriter, r *http.Request, c *caller) {
 // receipt signs for what is durable here of a node; nil if nothing is.
 func (s *Server) receipt(ctx context.Context, node uuid.UUID, blobs []store.Digest) ([]byte, error) {
 	tip, err := s.o.Replica.Tip(ctx, node)
-	if err != nil || tip.Last == 0 && len(blobs) == 0 {
+	if err != nil {
 		return nil, err
+	}
+	return s.sign(node, tip, blobs)
+}
+
+func (s *Server) sign(node uuid.UUID, tip store.Tip, blobs []store.Digest) ([]byte, error) {
+	if tip.Last == 0 && len(blobs) == 0 {
+		return nil, nil
 	}
 	return trust.SignReceipt(s.o.NodeKey, trust.Receipt{Node: node, UpTo: tip.Last, Tip: tip.Digest, Blobs: blobs, At: s.o.World.Now()})
 }
@@ -342,7 +351,7 @@ func (s *Server) pull(w http.ResponseWriter, r *http.Request, c *caller) {
 	s.answer(w, out)
 }
 
-func byID(nodes map[uuid.UUID]bool) []uuid.UUID {
+func byID[V any](nodes map[uuid.UUID]V) []uuid.UUID {
 	return slices.SortedFunc(maps.Keys(nodes), func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
 }
 

@@ -12,6 +12,9 @@ import (
 // of the disk: who comes while bundles are being taken waits, and all who waited are
 // taken together. Each is answered only after the shared transaction is durable.
 //
+// Signatures are verified and contents judged before anybody waits, in each request's
+// own goroutine, so that a turn is little more than the transaction.
+//
 // Whoever comes first leads: it takes its own and the others' bundles in its own
 // goroutine, and then hands the lead to the next who waits. There is no goroutine of
 // the intake's own, nothing to start and nothing to stop.
@@ -23,7 +26,8 @@ type intake struct {
 
 // A load is one request's bundles.
 type load struct {
-	raws     [][]byte
+	arrivals []*merge.Arrival
+	size     int
 	outcomes []merge.Outcome
 	err      error
 	turn     chan bool // true: lead now; false: yours was taken
@@ -40,7 +44,10 @@ const (
 var errLeader = errors.New("the bundles were not taken; they can be sent again")
 
 func (in *intake) take(ctx context.Context, m *merge.Merger, raws [][]byte) ([]merge.Outcome, error) {
-	own := &load{raws: raws, turn: make(chan bool, 1)}
+	own := &load{arrivals: m.Look(ctx, raws...), turn: make(chan bool, 1)}
+	for _, raw := range raws {
+		own.size += len(raw)
+	}
 	in.mu.Lock()
 	in.waiting = append(in.waiting, own)
 	if in.busy {
@@ -69,11 +76,11 @@ func (in *intake) take(ctx context.Context, m *merge.Merger, raws [][]byte) ([]m
 			in.waiting[0].turn <- true
 		}
 	}()
-	var all [][]byte
+	var all []*merge.Arrival
 	for _, l := range batch {
-		all = append(all, l.raws...)
+		all = append(all, l.arrivals...)
 	}
-	outcomes, err := m.Take(ctx, all...)
+	outcomes, err := m.TakeLooked(ctx, all...)
 	if err != nil {
 		for _, l := range batch {
 			l.err = err
@@ -81,8 +88,9 @@ func (in *intake) take(ctx context.Context, m *merge.Merger, raws [][]byte) ([]m
 		return nil, err
 	}
 	for _, l := range batch {
-		l.outcomes, l.err = outcomes[:len(l.raws):len(l.raws)], nil
-		outcomes = outcomes[len(l.raws):]
+		n := len(l.arrivals)
+		l.outcomes, l.err = outcomes[:n:n], nil
+		outcomes = outcomes[n:]
 	}
 	return own.outcomes, nil
 }
@@ -91,9 +99,7 @@ func (in *intake) take(ctx context.Context, m *merge.Merger, raws [][]byte) ([]m
 func (in *intake) next() []*load {
 	size, n := 0, 0
 	for n < len(in.waiting) && n < maxLoads && (n == 0 || size < maxLoadBytes) {
-		for _, raw := range in.waiting[n].raws {
-			size += len(raw)
-		}
+		size += in.waiting[n].size
 		n++
 	}
 	batch := in.waiting[:n:n]

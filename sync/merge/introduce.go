@@ -16,12 +16,12 @@ import (
 // whose only other word for it would come in this very bundle.
 //
 // Any other node is introduced by the county.
-func (s *sitting) introduce(ctx context.Context, b store.Bundle, m *cose.Message) (trust.Certificate, bool, error) {
+func (s *sitting) introduce(ctx context.Context, b store.Bundle, m *cose.Message) (introduced bool, err error) {
 	if b.First != 1 || b.Body == nil {
-		return trust.Certificate{}, false, nil
+		return false, nil
 	}
 	if err := bundle.Decode(&b); err != nil {
-		return trust.Certificate{}, false, nil // what is wrong with it is said later
+		return false, nil // what is wrong with it is said later
 	}
 	for i := range b.Changes {
 		c := &b.Changes[i]
@@ -35,10 +35,10 @@ func (s *sitting) introduce(ctx context.Context, b store.Bundle, m *cose.Message
 				continue
 			}
 			if err := s.replica.SetSetting(ctx, trust.CountyCertificate, certificate.Raw); err != nil {
-				return trust.Certificate{}, false, fmt.Errorf("remember the county's new node: %w", err)
+				return false, fmt.Errorf("remember the county's new node: %w", err)
 			}
-			return certificate, true, s.refresh(ctx, true)
+			return true, s.refresh(ctx, true)
 		}
 	}
-	return trust.Certificate{}, false, nil
+	return false, nil
 }

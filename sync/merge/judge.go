@@ -128,7 +128,7 @@ func (s *sitting) retry(ctx context.Context) ([]Outcome, error) {
 		}
 		sortHeld(list)
 		for i := range list {
-			o, err := s.take(ctx, list[i].Raw, &list[i])
+			o, err := s.take(ctx, arrive(list[i].Raw), &list[i])
 			if err != nil {
 				return outcomes, err
 			}

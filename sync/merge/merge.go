@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -63,6 +64,7 @@ type Merger struct {
 	replica *store.Replica
 	root    ed25519.PublicKey
 	turn    sync.Mutex
+	shown   atomic.Pointer[dated] // roll and asked, for who is not in his turn
 	roll    *trust.Roll
 	known   *trust.Roll // certificates that need no verifying again
 	asked   uint64      // the node's newest change when the roll was loaded
@@ -91,15 +93,24 @@ func (m *Merger) Root() ed25519.PublicKey { return m.root }
 // be applied. An error means that the replica could not be read or written; then
 // nothing is known of the last bundles, and sending them again is right.
 func (m *Merger) Take(ctx context.Context, raws ...[]byte) ([]Outcome, error) {
+	return m.takeEach(ctx, len(raws), func(i int) *Arrival { return arrive(raws[i]) })
+}
+
+// TakeLooked is Take of bundles that were looked at before.
+func (m *Merger) TakeLooked(ctx context.Context, arrivals ...*Arrival) ([]Outcome, error) {
+	return m.takeEach(ctx, len(arrivals), func(i int) *Arrival { return arrivals[i] })
+}
+
+func (m *Merger) takeEach(ctx context.Context, n int, arrival func(int) *Arrival) ([]Outcome, error) {
 	m.turn.Lock()
 	defer m.turn.Unlock()
 	s, err := m.sit(ctx)
 	if err != nil {
 		return nil, err
 	}
-	outcomes := make([]Outcome, 0, len(raws))
-	for _, raw := range raws {
-		outcome, err := s.take(ctx, raw, nil)
+	outcomes := make([]Outcome, 0, n)
+	for i := range n {
+		outcome, err := s.take(ctx, arrival(i), nil)
 		if err != nil {
 			return outcomes, err
 		}
@@ -157,8 +168,8 @@ const (
 )
 
 // take judges one bundle. held is not nil if it was kept from an earlier day.
-func (s *sitting) take(ctx context.Context, raw []byte, held *store.Held) (Outcome, error) {
-	b, message, err := bundle.Parse(raw)
+func (s *sitting) take(ctx context.Context, a *Arrival, held *store.Held) (Outcome, error) {
+	raw, b, message, err := a.raw, a.bundle, a.message, a.fault
 	o := Outcome{Node: b.Node, First: b.First, Last: b.Last, Digest: b.Digest}
 	if b.Head == nil || b.Digest == (store.Digest{}) {
 		o.Digest = sha256.Sum256(raw)
@@ -173,16 +184,20 @@ func (s *sitting) take(ctx context.Context, raw []byte, held *store.Held) (Outco
 	}
 
 	// Who signed it.
-	certificate, known := s.roll.NodeKey(b.Node, message.KID)
+	known, forged := a.verify(s.roll)
 	if !known {
-		if certificate, known, err = s.introduce(ctx, b, message); err != nil {
+		introduced, err := s.introduce(ctx, b, message)
+		if err != nil {
 			return o, err
+		}
+		if introduced {
+			known, forged = a.verify(s.roll)
 		}
 	}
 	if !known {
 		return s.hold(ctx, o, raw, held, &trust.RefusedError{Rule: trust.UnknownNode, Node: b.Node})
 	}
-	if err := message.Verify(certificate.Key); err != nil {
+	if err := forged; err != nil {
 		return s.hold(ctx, o, raw, held, &trust.RefusedError{Rule: trust.BadSignature, Node: b.Node, Cause: err})
 	}
 
@@ -247,7 +262,8 @@ func (s *sitting) take(ctx context.Context, raw []byte, held *store.Held) (Outco
 		return o, err
 	}
 	if reason == nil {
-		reason = s.opened(&b)
+		reason = a.open(s.roll)
+		b = a.bundle
 	}
 	if reason == nil {
 		if reason, err = s.strays(ctx, &b); err != nil {
@@ -346,15 +362,6 @@ func ended(refused *trust.RefusedError) bool {
 // speaksOfTrust says whether the roll must be read again after these changes.
 func speaksOfTrust(changes []store.Change) bool {
 	return slices.ContainsFunc(changes, func(c store.Change) bool { return c.Kind == store.Person || c.Kind == store.Node })
-}
-
-// opened decodes a bundle, whose signature has been verified, and judges its
-// content.
-func (s *sitting) opened(b *store.Bundle) error {
-	if err := bundle.Decode(b); err != nil {
-		return err
-	}
-	return judge(s.roll, b)
 }
 
 func (s *sitting) add(b store.Bundle, held *store.Held) {

@@ -19,7 +19,7 @@ import (
 // changes can change it unseen, others' come by Take.
 func (m *Merger) refresh(ctx context.Context, must bool) error {
 	age := m.replica.Newest()
-	if !must && m.roll != nil && m.asked == age && len(m.roll.Nodes()) > 0 {
+	if !must && m.roll != nil && m.asked == age && m.roll.Knows() {
 		return nil
 	}
 	old := m.roll
@@ -31,7 +31,14 @@ func (m *Merger) refresh(ctx context.Context, must bool) error {
 		return err
 	}
 	m.roll, m.asked = roll, age
+	m.shown.Store(&dated{roll, age})
 	return nil
+}
+
+// A dated roll is the one of a time: the node's newest change then.
+type dated struct {
+	roll  *trust.Roll
+	asked uint64
 }
 
 // settingJudged keeps the digest of the roll under which everything here was last
@@ -105,8 +112,12 @@ func (s *sitting) recheckAll(ctx context.Context) (moved bool, err error) {
 // has nodes of its own.
 const maxRounds = 16
 
-// Roll returns who is believed now.
+// Roll returns who is believed now. It waits for nobody who is taking bundles, unless
+// this node itself has written since.
 func (m *Merger) Roll(ctx context.Context) (*trust.Roll, error) {
+	if d := m.shown.Load(); d != nil && d.asked == m.replica.Newest() && d.roll.Knows() {
+		return d.roll, nil
+	}
 	m.turn.Lock()
 	defer m.turn.Unlock()
 	if err := m.refresh(ctx, false); err != nil {

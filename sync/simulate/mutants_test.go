@@ -22,7 +22,7 @@ var mutants = []struct{ name, file, old, new string }{
 	{"a folder is not synced after a rename", "store/blobs.go", "if err := disk.SyncDir(filepath.Dir(path)); err != nil {", "if err := error(nil); err != nil {"},
 	{"a gap is accepted", "sync/merge/merge.go", "case b.First != tip.Last+1:\n		return s.hold(ctx, o, raw, held, &GapError{Node: b.Node, Have: tip.Last, First: b.First})\n	case b.Prev != tip.Digest:",
 		"case b.First == tip.Last+1 && b.Prev != tip.Digest:"},
-	{"a bundle is applied before it is verified", "sync/merge/merge.go", "if err := message.Verify(certificate.Key); err != nil {", "if err := message.Verify(certificate.Key); err != nil && false {"},
+	{"a bundle is applied before it is verified", "sync/merge/arrival.go", "a.forged = a.message.Verify(certificate.Key)", "a.forged, _ = nil, certificate"},
 	{"another history is accepted", "sync/merge/merge.go", "case b.Prev != tip.Digest:", "case false:"},
 	{"one investigator is enough", "sync/trust/allow.go", "if len(present) >= Investigators {", "if len(present) >= 1 {"},
 	{"any role may write anything", "sync/trust/allow.go", "case !MayWrite(certificate.Role, c.Kind):", "case false:"},

@@ -289,6 +289,9 @@ func (r *Roll) Accepted(node uuid.UUID, first uint64) (store.Digest, bool) {
 	return digest, ok
 }
 
+// Knows says whether any node is believed.
+func (r *Roll) Knows() bool { return len(r.nodes) > 0 }
+
 // Nodes returns the newest certificate of every node, by id.
 func (r *Roll) Nodes() []Certificate { return newest(r.nodes) }
 
