@@ -150,14 +150,14 @@ func (c *Calendar) Add(file string, data []byte) (*Calendar, error) {
 	if year == 0 {
 		return nil, &LineError{file, 0, "empty", ""}
 	}
-	out := &Calendar{years: maps.Clone(c.years), days: map[string]day{}}
+	out := &Calendar{years: map[int]bool{year: true}, days: map[string]day{}}
+	maps.Copy(out.years, c.years)
 	for key, d := range c.days {
 		if !strings.HasPrefix(key, strconv.Itoa(year)+"-") {
 			out.days[key] = d
 		}
 	}
 	maps.Copy(out.days, read)
-	out.years[year] = true
 	return out, nil
 }
 
