@@ -71,7 +71,7 @@ func TestAccountsByCommand(t *testing.T) {
 	require.Equal(t, 1, status)
 	status, out, errs = command("doctor", "--data", dir)
 	require.Equal(t, 0, status, errs)
-	require.Contains(t, out, "audit log: 3 entries")
+	require.Contains(t, out, "audit log: 4 entries")
 }
 
 func TestOneConfigurationFile(t *testing.T) {

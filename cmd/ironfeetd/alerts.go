@@ -9,6 +9,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"github.com/google/uuid"
 	"github.com/xuri/excelize/v2"
@@ -97,7 +98,7 @@ func (c *AlertClocksCmd) Run(o *Output) error {
 		for _, label := range slices.Sorted(maps.Keys(per)) {
 			fmt.Fprintf(o.Out, "  %s: %d\n", label, per[label])
 		}
-		return nil, nil
+		return &audit.Act{Action: audit.Compare, Object: "clocks", Count: int64(raised.Alerts)}, nil
 	})
 }
 
@@ -134,8 +135,9 @@ func (c *AlertListCmd) Run(o *Output) error {
 		for _, a := range list {
 			lines = append(lines, alertLine{a.ID, a.Text("state"), a.Text("kind"), a.Text("alert_kind"), a.Text("parent"), a.Division, a.Text("level"), a.Text("detail"), a.Text("suggestion"), a.Text("due"), a.Text("outcome"), a.Text("withdrawn") != ""})
 		}
+		act := shown("alerts", len(lines))
 		if c.JSON {
-			return nil, printJSON(o, lines)
+			return act, printJSON(o, lines)
 		}
 		for _, l := range lines {
 			fmt.Fprintf(o.Out, "%s %s %s %s %s", l.ID, l.Division, l.State, l.Due, l.Detail)
@@ -148,7 +150,7 @@ func (c *AlertListCmd) Run(o *Output) error {
 			fmt.Fprintln(o.Out)
 		}
 		fmt.Fprintf(o.Err, "%d alerts\n", len(lines))
-		return nil, nil
+		return act, nil
 	})
 }
 
@@ -181,7 +183,7 @@ func (c *AlertConfirmCmd) Run(o *Output) error {
 			return nil, err
 		}
 		fmt.Fprintf(o.Out, "%d alerts confirmed\n", len(list))
-		return nil, nil
+		return &audit.Act{Action: audit.Decision, Object: "alerts confirmed", Count: int64(len(list)), Detail: map[string]string{"division": c.Division, "kind": c.Kind, "all": strconv.FormatBool(c.All)}}, nil
 	})
 }
 
@@ -202,7 +204,7 @@ func (c *AlertTasksCmd) Run(o *Output) error {
 		for _, d := range slices.Sorted(maps.Keys(per)) {
 			fmt.Fprintf(o.Out, "  %s: %d\n", d, per[d])
 		}
-		return nil, nil
+		return &audit.Act{Action: audit.Decision, Object: "visit tasks", Count: int64(len(made)), Detail: map[string]string{"division": c.Division}}, nil
 	})
 }
 

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 
 	"filippo.io/age"
 
+	"ironfeet/app/casework/office"
 	"ironfeet/store"
+	"ironfeet/store/audit"
 )
 
 // RecoveryKeyCmd makes the key that opens backups when the machine is gone.
@@ -19,22 +22,19 @@ type RecoveryKeyCmd struct {
 }
 
 func (c *RecoveryKeyCmd) Run(o *Output) error {
-	ctx := context.Background()
-	of, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer of.Close()
-	identity, err := of.NewRecoveryKey(ctx)
-	if err != nil {
-		return err
-	}
-	text := fmt.Sprintf("# ironfeet recovery key of %s: opens its backups and recovers forgotten PINs\n%s\n", of.Replica.Identity().Name, identity)
-	if _, err := writeOutput(of.World, c.Out, func(w io.Writer) error { _, err := io.WriteString(w, text); return err }); err != nil {
-		return err
-	}
-	fmt.Fprintf(o.Out, "recovery key: %s\nfrom now on every backup can be opened with it\n", c.Out)
-	return nil
+	return c.act(o, func(ctx context.Context, of *office.Office) (*audit.Act, error) {
+		identity, err := of.NewRecoveryKey(ctx)
+		if err != nil {
+			return nil, err
+		}
+		act := &audit.Act{Action: audit.Administration, Object: "recovery key", Count: 1}
+		text := fmt.Sprintf("# ironfeet recovery key of %s: opens its backups and recovers forgotten PINs\n%s\n", of.Replica.Identity().Name, identity)
+		if _, err := writeOutput(of.World, c.Out, func(w io.Writer) error { _, err := io.WriteString(w, text); return err }); err != nil {
+			return act, err
+		}
+		fmt.Fprintf(o.Out, "recovery key: %s\nfrom now on every backup can be opened with it\n", c.Out)
+		return act, nil
+	})
 }
 
 // BackupCmd writes a backup.
@@ -51,21 +51,17 @@ func (BackupCmd) Help() string {
 }
 
 func (c *BackupCmd) Run(o *Output) error {
-	ctx := context.Background()
-	of, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer of.Close()
-	var sum store.BackupSummary
-	if _, err := writeOutput(of.World, c.Out, func(w io.Writer) error {
-		sum, err = of.Backup(ctx, w, c.To...)
-		return err
-	}); err != nil {
-		return err
-	}
-	fmt.Fprintf(o.Out, "%s: %s, %d photos and files, SHA-256 %s\n", c.Out, bytesText(sum.Bytes), sum.Blobs, sum.Digest)
-	return nil
+	return c.act(o, func(ctx context.Context, of *office.Office) (*audit.Act, error) {
+		var sum store.BackupSummary
+		if _, err := writeOutput(of.World, c.Out, func(w io.Writer) (err error) {
+			sum, err = of.Backup(ctx, w, c.To...)
+			return err
+		}); err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(o.Out, "%s: %s, %d photos and files, SHA-256 %s\n", c.Out, bytesText(sum.Bytes), sum.Blobs, sum.Digest)
+		return &audit.Act{Action: audit.Backup, Object: filepath.Base(c.Out), Count: int64(sum.Blobs), Digest: sum.Digest[:], Detail: map[string]string{"bytes": fmt.Sprint(sum.Bytes), "also_to": strings.Join(c.To, " ")}}, nil
+	})
 }
 
 // readIdentities reads a file of age identities, one a line.

@@ -6,7 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 
+	"ironfeet/app/casework/office"
 	"ironfeet/app/words"
+	"ironfeet/store/audit"
 	"ironfeet/sync/bundle"
 	"ironfeet/sync/merge"
 )
@@ -56,42 +58,38 @@ type BundleVerifyCmd struct {
 }
 
 func (c *BundleVerifyCmd) Run(o *Output) error {
-	ctx := context.Background()
-	of, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer of.Close()
-	roll, err := of.Roll(ctx)
-	if err != nil {
-		return err
-	}
-	bad := 0
-	for _, file := range c.Files {
-		raw, err := readInput(file, maxBundleFile)
+	return c.look(func(ctx context.Context, of *office.Office) error {
+		roll, err := of.Roll(ctx)
 		if err != nil {
 			return err
 		}
-		b, m, err := bundle.Parse(raw)
-		if err == nil {
-			certificate, known := roll.NodeKey(b.Node, m.KID)
-			if !known {
-				err = fmt.Errorf("machine %s is not enrolled in this county", b.Node)
-			} else {
-				err = bundle.Open(&b, certificate.Key)
+		bad := 0
+		for _, file := range c.Files {
+			raw, err := readInput(file, maxBundleFile)
+			if err != nil {
+				return err
 			}
+			b, m, err := bundle.Parse(raw)
+			if err == nil {
+				certificate, known := roll.NodeKey(b.Node, m.KID)
+				if !known {
+					err = fmt.Errorf("machine %s is not enrolled in this county", b.Node)
+				} else {
+					err = bundle.Open(&b, certificate.Key)
+				}
+			}
+			if err != nil {
+				bad++
+				explain(o, fmt.Errorf("%s: %w", filepath.Base(file), err))
+				continue
+			}
+			fmt.Fprintf(o.Out, "%s: sound, %d changes of %s\n", filepath.Base(file), len(b.Changes), b.Node)
 		}
-		if err != nil {
-			bad++
-			explain(o, fmt.Errorf("%s: %w", filepath.Base(file), err))
-			continue
+		if bad > 0 {
+			return errFaulty
 		}
-		fmt.Fprintf(o.Out, "%s: sound, %d changes of %s\n", filepath.Base(file), len(b.Changes), b.Node)
-	}
-	if bad > 0 {
-		return errFaulty
-	}
-	return nil
+		return nil
+	})
 }
 
 // BundleImportCmd takes files in.
@@ -101,45 +99,44 @@ type BundleImportCmd struct {
 }
 
 func (c *BundleImportCmd) Run(o *Output) error {
-	ctx := context.Background()
-	of, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer of.Close()
-	faulty := false
-	for _, file := range c.Files {
-		var outcomes []merge.Outcome
-		if strings.HasSuffix(file, ".ironfeet") {
-			report, err := of.ReadCarrier(ctx, file)
-			outcomes = report.Outcomes
-			if err != nil {
-				faulty = true
-				explain(o, err)
+	return c.act(o, func(ctx context.Context, of *office.Office) (*audit.Act, error) {
+		faulty := false
+		act := &audit.Act{Action: audit.Administration, Object: "bundles taken in", Detail: map[string]string{}}
+		for i, file := range c.Files {
+			var outcomes []merge.Outcome
+			act.Detail[fmt.Sprintf("file %d", i+1)] = filepath.Base(file)
+			if strings.HasSuffix(file, ".ironfeet") {
+				report, err := of.ReadCarrier(ctx, file)
+				outcomes = report.Outcomes
+				if err != nil {
+					faulty = true
+					explain(o, err)
+				} else {
+					fmt.Fprintf(o.Out, "%s: %d bundles, %d photos, six digits %s\n", filepath.Base(file), report.Bundles, report.Blobs, report.Six)
+				}
 			} else {
-				fmt.Fprintf(o.Out, "%s: %d bundles, %d photos, six digits %s\n", filepath.Base(file), report.Bundles, report.Blobs, report.Six)
+				raw, err := readInput(file, maxBundleFile)
+				if err != nil {
+					return act, err
+				}
+				if outcomes, err = of.Merger.Take(ctx, raw); err != nil {
+					return act, err
+				}
 			}
-		} else {
-			raw, err := readInput(file, maxBundleFile)
-			if err != nil {
-				return err
-			}
-			if outcomes, err = of.Merger.Take(ctx, raw); err != nil {
-				return err
+			act.Count += int64(len(outcomes))
+			for _, out := range outcomes {
+				fmt.Fprintf(o.Out, "  %s %d-%d: %s", out.Node, out.First, out.Last, out.Status)
+				if out.Reason != nil {
+					said, hint := words.In(o.Lang).Error(out.Reason)
+					fmt.Fprintf(o.Out, " (%s %s)", said, hint)
+					faulty = faulty || out.Status == merge.StatusAside
+				}
+				fmt.Fprintln(o.Out)
 			}
 		}
-		for _, out := range outcomes {
-			fmt.Fprintf(o.Out, "  %s %d-%d: %s", out.Node, out.First, out.Last, out.Status)
-			if out.Reason != nil {
-				said, hint := words.In(o.Lang).Error(out.Reason)
-				fmt.Fprintf(o.Out, " (%s %s)", said, hint)
-				faulty = faulty || out.Status == merge.StatusAside
-			}
-			fmt.Fprintln(o.Out)
+		if faulty {
+			return act, errFaulty
 		}
-	}
-	if faulty {
-		return errFaulty
-	}
-	return nil
+		return act, nil
+	})
 }

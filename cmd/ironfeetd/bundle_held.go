@@ -10,8 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"ironfeet/app/casework/office"
 	"ironfeet/app/words"
 	"ironfeet/store"
+	"ironfeet/store/audit"
 	"ironfeet/store/world"
 	"ironfeet/sync/bundle"
 	"ironfeet/sync/carrier"
@@ -55,36 +57,32 @@ type heldLine struct {
 }
 
 func (c *BundleHeldCmd) Run(o *Output) error {
-	ctx := context.Background()
-	of, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer of.Close()
-	roll, err := of.Roll(ctx)
-	if err != nil {
-		return err
-	}
-	list, err := of.Replica.HeldBundles(ctx)
-	if err != nil {
-		return err
-	}
-	lines := make([]heldLine, 0, len(list))
-	for _, h := range list {
-		l := heldLine{Digest: h.Digest.String(), Node: h.Node.String(), First: h.First, Last: h.Last, Reason: h.Reason,
-			Said: words.In(o.Lang).Say(h.Reason, h), Since: h.Since.Format(time.DateOnly)}
-		if node, known := roll.Node(h.Node); known {
-			l.Name = node.Name
+	return c.look(func(ctx context.Context, of *office.Office) error {
+		roll, err := of.Roll(ctx)
+		if err != nil {
+			return err
 		}
-		lines = append(lines, l)
-	}
-	if c.JSON {
-		return json.NewEncoder(o.Out).Encode(lines)
-	}
-	for _, l := range lines {
-		fmt.Fprintf(o.Out, "%s  %s  %d-%d  since %s  %s: %s\n", l.Digest[:12], l.Name, l.First, l.Last, l.Since, l.Reason, l.Said)
-	}
-	return nil
+		list, err := of.Replica.HeldBundles(ctx)
+		if err != nil {
+			return err
+		}
+		lines := make([]heldLine, 0, len(list))
+		for _, h := range list {
+			l := heldLine{Digest: h.Digest.String(), Node: h.Node.String(), First: h.First, Last: h.Last, Reason: h.Reason,
+				Said: words.In(o.Lang).Say(h.Reason, h), Since: h.Since.Format(time.DateOnly)}
+			if node, known := roll.Node(h.Node); known {
+				l.Name = node.Name
+			}
+			lines = append(lines, l)
+		}
+		if c.JSON {
+			return json.NewEncoder(o.Out).Encode(lines)
+		}
+		for _, l := range lines {
+			fmt.Fprintf(o.Out, "%s  %s  %d-%d  since %s  %s: %s\n", l.Digest[:12], l.Name, l.First, l.Last, l.Since, l.Reason, l.Said)
+		}
+		return nil
+	})
 }
 
 // BundleAcceptCmd is a person's decision about one bundle.
@@ -114,49 +112,46 @@ func (e *HeldError) Error() string {
 func (e *HeldError) Code() string { return "bundle.held_" + e.Why }
 
 func (c *BundleAcceptCmd) Run(o *Output) error {
-	ctx := context.Background()
-	of, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer of.Close()
-	list, err := of.Replica.HeldBundles(ctx)
-	if err != nil {
-		return err
-	}
-	var found *store.Held
-	for i := range list {
-		if !strings.HasPrefix(list[i].Digest.String(), strings.ToLower(c.Digest)) {
-			continue
+	return c.act(o, func(ctx context.Context, of *office.Office) (*audit.Act, error) {
+		list, err := of.Replica.HeldBundles(ctx)
+		if err != nil {
+			return nil, err
 		}
-		if found != nil {
-			return &HeldError{c.Digest, "several"}
+		var found *store.Held
+		for i := range list {
+			if !strings.HasPrefix(list[i].Digest.String(), strings.ToLower(c.Digest)) {
+				continue
+			}
+			if found != nil {
+				return nil, &HeldError{c.Digest, "several"}
+			}
+			found = &list[i]
 		}
-		found = &list[i]
-	}
-	if found == nil {
-		return &HeldError{c.Digest, "none"}
-	}
-	b, m, err := bundle.Parse(found.Raw)
-	if err != nil {
-		return errors.Join(&HeldError{c.Digest, "unsigned"}, err)
-	}
-	roll, err := of.Roll(ctx)
-	if err != nil {
-		return err
-	}
-	certificate, known := roll.NodeKey(b.Node, m.KID)
-	if !known || m.Verify(certificate.Key) != nil {
-		return &HeldError{c.Digest, "unsigned"}
-	}
-	edit := trust.AcceptEdit(b.Node, of.Replica.Identity().Division, b.First, b.Digest)
-	edit.Fields["accepted.reason"] = store.Text(c.Reason)
-	if _, err := of.Replica.Write(ctx, of.Replica.Identity().Node, edit); err != nil {
-		return err
-	}
-	if _, err := of.Merger.Reconsider(ctx); err != nil {
-		return err
-	}
-	fmt.Fprintf(o.Out, "changes %d-%d of %s count now\n", b.First, b.Last, certificate.Name)
-	return nil
+		if found == nil {
+			return nil, &HeldError{c.Digest, "none"}
+		}
+		b, m, err := bundle.Parse(found.Raw)
+		if err != nil {
+			return nil, errors.Join(&HeldError{c.Digest, "unsigned"}, err)
+		}
+		roll, err := of.Roll(ctx)
+		if err != nil {
+			return nil, err
+		}
+		certificate, known := roll.NodeKey(b.Node, m.KID)
+		if !known || m.Verify(certificate.Key) != nil {
+			return nil, &HeldError{c.Digest, "unsigned"}
+		}
+		edit := trust.AcceptEdit(b.Node, of.Replica.Identity().Division, b.First, b.Digest)
+		edit.Fields["accepted.reason"] = store.Text(c.Reason)
+		if _, err := of.Replica.Write(ctx, of.Replica.Identity().Node, edit); err != nil {
+			return nil, err
+		}
+		act := &audit.Act{Action: audit.Decision, Object: "bundle " + b.Digest.String(), Count: int64(b.Last - b.First + 1), Digest: b.Digest[:], Detail: map[string]string{"node": b.Node.String(), "reason": c.Reason}}
+		if _, err := of.Merger.Reconsider(ctx); err != nil {
+			return act, err
+		}
+		fmt.Fprintf(o.Out, "changes %d-%d of %s count now\n", b.First, b.Last, certificate.Name)
+		return act, nil
+	})
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"ironfeet/app/casework/calendar"
+	"ironfeet/app/casework/office"
+	"ironfeet/store/audit"
 	"ironfeet/store/world"
 )
 
@@ -74,26 +76,24 @@ type CalendarLoadCmd struct {
 
 // Run reads the file and keeps it.
 func (c *CalendarLoadCmd) Run(o *Output) error {
-	ctx := context.Background()
-	of, err := c.open(ctx, o)
-	if err != nil {
-		return err
-	}
-	defer of.Close()
-	data, err := world.ReadFile(world.OS{}, c.File, maxCalendarFile)
-	if err != nil {
-		return err
-	}
-	if c.Deadlines {
-		rules, err := calendar.LoadRules(ctx, of.Replica, c.File, data)
-		if err == nil {
-			fmt.Fprintf(o.Out, "%s: %d deadlines are in force here\n", filepath.Base(c.File), len(rules))
+	return c.act(o, func(ctx context.Context, of *office.Office) (*audit.Act, error) {
+		data, err := world.ReadFile(world.OS{}, c.File, maxCalendarFile)
+		if err != nil {
+			return nil, err
 		}
-		return err
-	}
-	year, err := calendar.Load(ctx, of.Replica, c.File, data)
-	if err == nil {
+		if c.Deadlines {
+			rules, err := calendar.LoadRules(ctx, of.Replica, c.File, data)
+			if err != nil {
+				return nil, err
+			}
+			fmt.Fprintf(o.Out, "%s: %d deadlines are in force here\n", filepath.Base(c.File), len(rules))
+			return published("deadlines", c.File, data), nil
+		}
+		year, err := calendar.Load(ctx, of.Replica, c.File, data)
+		if err != nil {
+			return nil, err
+		}
 		fmt.Fprintf(o.Out, "%s: the calendar of %d is in force here\n", filepath.Base(c.File), year)
-	}
-	return err
+		return published("calendar", c.File, data), nil
+	})
 }

@@ -85,30 +85,38 @@ func (c *compareFlags) mapping() *compare.Mapping {
 	return &compare.Mapping{ID: c.ID, Name: c.Name, Fields: c.Column}
 }
 
-func (c *compareFlags) run(o *Output, work func(context.Context, *office.Office, *alerts.Kinds, *alerts.Source, *compare.File) (*compare.Report, error)) error {
+// run reads the list, lets work compare it, and tells what came of it. Of a look
+// there is no entry: it shows counts and headings.
+func (c *compareFlags) run(o *Output, writes bool, work func(context.Context, *office.Office, *alerts.Kinds, *alerts.Source, *compare.File) (*compare.Report, error)) error {
 	f, err := compare.OpenFile(c.File)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	ctx := context.Background()
-	of, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer of.Close()
-	k, err := c.read(o, of)
-	if err != nil {
-		return err
-	}
-	s := k.Source(c.Source)
-	if s == nil {
-		return &UnknownSourceError{c.Source, k.Names()}
-	}
-	rep, err := work(ctx, of, k, s, f)
-	if err != nil {
-		return err
-	}
+	return c.act(o, func(ctx context.Context, of *office.Office) (*audit.Act, error) {
+		k, err := c.read(o, of)
+		if err != nil {
+			return nil, err
+		}
+		s := k.Source(c.Source)
+		if s == nil {
+			return nil, &UnknownSourceError{c.Source, k.Names()}
+		}
+		rep, err := work(ctx, of, k, s, f)
+		if err != nil {
+			return nil, err
+		}
+		var act *audit.Act
+		if writes {
+			act = &audit.Act{Action: audit.Compare, Object: s.Name, Count: int64(rep.Read), Detail: map[string]string{
+				"file": rep.File, "sha256": hex.EncodeToString(rep.Digest[:]), "alerts": strconv.Itoa(rep.Raised.Alerts)}}
+		}
+		return act, c.tell(o, of, rep)
+	})
+}
+
+// tell says what a comparison came to, and writes the rows that go back.
+func (c *compareFlags) tell(o *Output, of *office.Office, rep *compare.Report) error {
 	say := words.In(o.Lang)
 	if c.JSON {
 		if err := printJSON(o, rep); err != nil {
@@ -125,7 +133,7 @@ func (c *compareFlags) run(o *Output, work func(context.Context, *office.Office,
 	if c.Rejected == "" || len(rep.Rejected)+len(rep.Unread) == 0 {
 		return nil
 	}
-	_, err = writeOutput(of.World, c.Rejected, func(w io.Writer) error {
+	_, err := writeOutput(of.World, c.Rejected, func(w io.Writer) error {
 		return compare.WriteRejected(w, rep, func(code string) string { return say.Say(code, nil) })
 	})
 	return err
@@ -171,7 +179,7 @@ func compared(rep *compare.Report) []string {
 type ComparePreviewCmd struct{ compareFlags }
 
 func (c *ComparePreviewCmd) Run(o *Output) error {
-	return c.run(o, func(ctx context.Context, of *office.Office, k *alerts.Kinds, s *alerts.Source, f *compare.File) (*compare.Report, error) {
+	return c.run(o, false, func(ctx context.Context, of *office.Office, k *alerts.Kinds, s *alerts.Source, f *compare.File) (*compare.Report, error) {
 		rep, err := compare.Preview(ctx, of.Replica, of.World, k, s, f, compare.Options{Mapping: c.mapping()})
 		if err == nil && !c.JSON {
 			for _, line := range columnsOf(rep, s) {
@@ -216,18 +224,7 @@ type CompareRunCmd struct {
 }
 
 func (c *CompareRunCmd) Run(o *Output) error {
-	return c.run(o, func(ctx context.Context, of *office.Office, k *alerts.Kinds, s *alerts.Source, f *compare.File) (*compare.Report, error) {
-		rep, err := compare.Run(ctx, of.Replica, of.World, of.Replica.Identity().Node, k, s, f, compare.Options{Mapping: c.mapping(), Corrects: c.Corrects})
-		if err != nil {
-			return nil, err
-		}
-		log, err := openAudit(ctx, of)
-		if err != nil {
-			return nil, err
-		}
-		defer log.Close()
-		_, err = log.Append(ctx, audit.Act{Actor: byHand, Action: audit.Compare, Object: s.Name, Count: int64(rep.Read), Detail: map[string]string{
-			"file": rep.File, "sha256": hex.EncodeToString(rep.Digest[:]), "alerts": strconv.Itoa(rep.Raised.Alerts)}})
-		return rep, err
+	return c.run(o, true, func(ctx context.Context, of *office.Office, k *alerts.Kinds, s *alerts.Source, f *compare.File) (*compare.Report, error) {
+		return compare.Run(ctx, of.Replica, of.World, of.Replica.Identity().Node, k, s, f, compare.Options{Mapping: c.mapping(), Corrects: c.Corrects})
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"ironfeet/app/casework/office"
+	"ironfeet/app/export"
 	"ironfeet/store"
 	"ironfeet/store/audit"
 )
@@ -28,43 +29,24 @@ type workFlags struct {
 // work opens the folder, asks who it is, and lets do work; what it did is written
 // into the audit log.
 func (c *workFlags) work(o *Output, do func(ctx context.Context, of *office.Office, by uuid.UUID) (act *audit.Act, err error)) error {
-	ctx := context.Background()
-	of, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer of.Close()
-	by, name := of.Replica.Identity().Node, byHand
-	if c.By != "" {
+	return c.act(o, func(ctx context.Context, of *office.Office) (*audit.Act, error) {
+		if c.By == "" {
+			return do(ctx, of, of.Replica.Identity().Node)
+		}
 		in := c.pins
 		if in == nil {
 			in = os.Stdin
 		}
 		person, err := signs(ctx, o, of, bufio.NewReader(io.LimitReader(in, 1024)), c.By)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		by, name = person.Subject, person.Name
-	}
-	act, err := do(ctx, of, by)
-	if err != nil || act == nil {
-		return err
-	}
-	log, err := openAudit(ctx, of)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	act.Actor = byHand
-	if c.By != "" {
-		act.Actor = by.String()
-	}
-	if act.Detail == nil {
-		act.Detail = map[string]string{}
-	}
-	act.Detail["name"] = name
-	_, err = log.Append(ctx, *act)
-	return err
+		act, err := do(ctx, of, person.Subject)
+		if act != nil {
+			act.Actor, act.Role = person.Subject.String(), string(person.Role)
+		}
+		return act, err
+	})
 }
 
 // household finds one by its id, or by a text that leads to just one.
@@ -81,7 +63,7 @@ func household(ctx context.Context, of *office.Office, text string) (uuid.UUID, 
 	}
 	e := &FindError{Text: text}
 	for _, f := range found {
-		e.Found = append(e.Found, f.Household.String()+" "+f.Label+" "+f.Division)
+		e.Found = append(e.Found, f.Household.String()+" "+export.MaskName(f.Label)+" "+f.Division)
 	}
 	return uuid.Nil, e
 }

@@ -121,16 +121,18 @@ func (c *DeterminationShowCmd) Run(o *Output) error {
 		default:
 			return nil, &FindError{Text: c.ID.String()}
 		}
+		act := shown(c.ID.String(), 1)
 		if c.JSON {
-			return nil, printJSON(o, d)
+			return act, printJSON(o, d)
 		}
 		lines := append(head, determination.Trace(d, words.In(o.Lang).Say)...)
 		if c.Out == "" {
 			for _, l := range lines {
 				fmt.Fprintln(o.Out, l)
 			}
-			return nil, nil
+			return act, nil
 		}
+		act.Action = audit.Print
 		_, err = writeOutput(of.World, c.Out, func(w io.Writer) error {
 			for _, l := range lines {
 				if _, err := fmt.Fprintln(w, l); err != nil {
@@ -139,7 +141,7 @@ func (c *DeterminationShowCmd) Run(o *Output) error {
 			}
 			return nil
 		})
-		return &audit.Act{Action: audit.Print, Object: c.ID.String(), Count: 1}, err
+		return act, err
 	})
 }
 
@@ -254,24 +256,20 @@ func (c *DeterminationListCmd) Run(o *Output) error {
 type StandardsListCmd struct{ DataFlag }
 
 func (c *StandardsListCmd) Run(o *Output) error {
-	ctx := context.Background()
-	of, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer of.Close()
-	list, err := publish.Versions(ctx, of.Replica)
-	if err != nil {
-		return err
-	}
-	for i, v := range list {
-		until := v.ValidTo
-		if i+1 < len(list) && until == "" {
-			until = "the next"
+	return c.look(func(ctx context.Context, of *office.Office) error {
+		list, err := publish.Versions(ctx, of.Replica)
+		if err != nil {
+			return err
 		}
-		fmt.Fprintf(o.Out, "%s: from %s to %s (%s)\n", v.Version, v.ValidFrom, until, v.Name)
-	}
-	return nil
+		for i, v := range list {
+			until := v.ValidTo
+			if i+1 < len(list) && until == "" {
+				until = "the next"
+			}
+			fmt.Fprintf(o.Out, "%s: from %s to %s (%s)\n", v.Version, v.ValidFrom, until, v.Name)
+		}
+		return nil
+	})
 }
 
 // StandardsWhatIfCmd tries a draft on everybody.
@@ -304,7 +302,7 @@ func (c *StandardsWhatIfCmd) Run(o *Output) error {
 		for _, line := range told(effects, whose, draft.Version) {
 			fmt.Fprintln(o.Out, line)
 		}
-		return nil, nil
+		return shown("what a draft would change", len(effects.Changed)), nil
 	})
 }
 
@@ -354,13 +352,14 @@ func (c *HouseholdChainCmd) Run(o *Output) error {
 		if err != nil {
 			return nil, err
 		}
+		act := shown(id.String(), 1)
 		if c.JSON {
-			return nil, printJSON(o, entries)
+			return act, printJSON(o, entries)
 		}
 		for _, e := range entries {
 			fmt.Fprintln(o.Out, linked(e, words.In(o.Lang)))
 		}
-		return nil, nil
+		return act, nil
 	})
 }
 

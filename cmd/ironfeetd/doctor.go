@@ -37,6 +37,9 @@ func (c *DoctorCmd) Run(o *Output) error {
 		if err := of.Replica.Rebuild(ctx); err != nil {
 			return err
 		}
+		if err := note(ctx, of, audit.Act{Actor: byHand, Action: audit.Administration, Object: "state", Detail: map[string]string{"do": "rebuild"}}); err != nil {
+			return err
+		}
 		fmt.Fprintln(o.Err, "the state was made anew from the log")
 	}
 	findings, err := of.Replica.Check(ctx)

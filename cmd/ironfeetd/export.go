@@ -3,13 +3,11 @@ package main
 import (
 	"bufio"
 	"context"
-	"crypto/ed25519"
 	"encoding/hex"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +16,6 @@ import (
 	"ironfeet/app/casework/office"
 	"ironfeet/app/casework/retention"
 	"ironfeet/app/export"
-	"ironfeet/store/audit"
 	"ironfeet/sync/trust"
 )
 
@@ -42,46 +39,15 @@ type ExportCmd struct {
 }
 
 func (c *ExportCmd) Run(o *Output) error {
-	ctx := context.Background()
-	of, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer of.Close()
-	said, err := c.export(ctx, o, of)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(o.Out, said)
-	return nil
-}
-
-// openAudit opens the folder's audit log.
-func openAudit(ctx context.Context, of *office.Office) (*audit.Log, error) {
-	nodes, err := countyNodes(ctx, of)
-	if err != nil {
-		return nil, err
-	}
-	var known []ed25519.PublicKey
-	for _, n := range nodes {
-		known = append(known, n.Key)
-	}
-	return audit.Open(ctx, audit.Options{
-		World: of.World, Dir: of.Dir, Sealer: of.Replica, Key: of.NodeKey, Name: "ironfeet.audit/" + of.Replica.Identity().Division, Known: known,
+	return c.look(func(ctx context.Context, of *office.Office) error { // the desk keeps the record
+		said, err := c.export(ctx, o, of)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(o.Out, said)
+		return nil
 	})
 }
-
-// countyNodes are the nodes that the county has and had: one more after each restore.
-func countyNodes(ctx context.Context, of *office.Office) ([]trust.Certificate, error) {
-	roll, err := of.Roll(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(roll.Nodes(), func(c trust.Certificate) bool { return c.Role != trust.County }), nil
-}
-
-// byHand is who acted when nobody signed in: whoever has the machine.
-const byHand = "command line"
 
 func (c *ExportCmd) export(ctx context.Context, o *Output, of *office.Office) (said string, err error) {
 	log, err := openAudit(ctx, of)

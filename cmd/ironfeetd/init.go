@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"path/filepath"
 
@@ -9,19 +10,10 @@ import (
 	"ironfeet/app/casework/publish"
 	"ironfeet/app/words"
 	"ironfeet/forms/xlsform"
+	"ironfeet/store/audit"
 	"ironfeet/store/world"
 	"ironfeet/sync/trust"
 )
-
-// DataFlag names a county's data folder.
-type DataFlag struct {
-	Data string `required:"" type:"path" help:"The county's data folder." placeholder:"DIR"`
-}
-
-// open opens the folder of a county server that is not running.
-func (d DataFlag) open(ctx context.Context) (*office.Office, error) {
-	return office.Open(ctx, world.Real(), d.Data)
-}
 
 // InitCmd sets up a county.
 type InitCmd struct {
@@ -36,6 +28,9 @@ func (c *InitCmd) Run(o *Output) error {
 		return err
 	}
 	defer of.Close()
+	if err := note(context.Background(), of, audit.Act{Actor: byHand, Action: audit.Administration, Object: c.Division, Count: 1, Detail: map[string]string{"do": "init", "name": c.Name, "root": trust.Fingerprint(of.Root)}}); err != nil {
+		return err
+	}
 	fmt.Fprintf(o.Out, "%s (%s) is set up in %s\n", c.Name, c.Division, c.Data)
 	fmt.Fprintf(o.Out, "root fingerprint: %s\n", trust.Fingerprint(of.Root))
 	fmt.Fprintf(o.Out, "public key: %s\n", filepath.Join(c.Data, office.PublicKeyFile))
@@ -81,19 +76,15 @@ func (c *FormPublishCmd) Run(o *Output) error {
 	if err != nil {
 		return err
 	}
-	ctx := context.Background()
-	of, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer of.Close()
-	f, problems, err := publish.Form(ctx, of.Replica, of.Replica.Identity().Node, c.File, data)
-	report(o, filepath.Base(c.File), problems)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(o.Out, "%s %s is published: %d questions, %d warnings\n", f.ID(), f.Version(), f.Questions(), len(problems.Warnings))
-	return nil
+	return c.act(o, func(ctx context.Context, of *office.Office) (*audit.Act, error) {
+		f, problems, err := publish.Form(ctx, of.Replica, of.Replica.Identity().Node, c.File, data)
+		report(o, filepath.Base(c.File), problems)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(o.Out, "%s %s is published: %d questions, %d warnings\n", f.ID(), f.Version(), f.Questions(), len(problems.Warnings))
+		return published("form "+f.ID(), c.File, data), nil
+	})
 }
 
 // StandardsPublishCmd publishes a rule set.
@@ -107,17 +98,19 @@ func (c *StandardsPublishCmd) Run(o *Output) error {
 	if err != nil {
 		return err
 	}
-	ctx := context.Background()
-	of, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer of.Close()
-	rs, problems, err := publish.Standards(ctx, of.Replica, of.Replica.Identity().Node, c.File, data)
-	report(o, filepath.Base(c.File), problems)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(o.Out, "standards %s are published, in force from %s\n", rs.Version, rs.ValidFrom)
-	return nil
+	return c.act(o, func(ctx context.Context, of *office.Office) (*audit.Act, error) {
+		rs, problems, err := publish.Standards(ctx, of.Replica, of.Replica.Identity().Node, c.File, data)
+		report(o, filepath.Base(c.File), problems)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(o.Out, "standards %s are published, in force from %s\n", rs.Version, rs.ValidFrom)
+		return published("standards", c.File, data), nil
+	})
+}
+
+// published is the entry of a file that is in force from now on.
+func published(what, file string, data []byte) *audit.Act {
+	digest := sha256.Sum256(data)
+	return &audit.Act{Action: audit.Publish, Object: what, Count: 1, Digest: digest[:], Detail: map[string]string{"file": filepath.Base(file)}}
 }

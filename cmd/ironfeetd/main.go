@@ -35,6 +35,7 @@ type commands struct {
 	Init          InitCmd          `cmd:"" help:"Set up a county's data folder and its root key."`
 	Serve         ServeCmd         `cmd:"" help:"Serve a county's data folder to its tablets and townships."`
 	User          UserCmd          `cmd:"" help:"Who signs in at the web console."`
+	Root          RootCmd          `cmd:"" help:"The county's root key: its fingerprint, and another one in its place."`
 	Person        PersonCmd        `cmd:"" help:"The people who work with the county's data."`
 	Node          NodeCmd          `cmd:"" help:"Tablets and township computers."`
 	Form          FormCmd          `cmd:"" help:"Check, fill and publish survey forms (XLSForm)."`

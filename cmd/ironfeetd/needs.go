@@ -32,10 +32,11 @@ type NeedCollectCmd struct{ workFlags }
 func (c *NeedCollectCmd) Run(o *Output) error {
 	return c.work(o, func(ctx context.Context, of *office.Office, by uuid.UUID) (*audit.Act, error) {
 		n, err := needs.Collect(ctx, of.Replica, by, c.Division, of.World.Now())
-		if err == nil {
-			fmt.Fprintf(o.Out, "%d needs found\n", n)
+		if err != nil {
+			return nil, err
 		}
-		return nil, err
+		fmt.Fprintf(o.Out, "%d needs found\n", n)
+		return &audit.Act{Action: audit.Decision, Object: "needs found", Count: int64(n), Detail: map[string]string{"division": c.Division}}, nil
 	})
 }
 
@@ -57,13 +58,13 @@ func (c *NeedListCmd) Run(o *Output) error {
 			if list == nil {
 				list = []needs.Need{}
 			}
-			return nil, printJSON(o, list)
+			return shown("needs", len(list)), printJSON(o, list)
 		}
 		for _, n := range list {
 			fmt.Fprintln(o.Out, strings.TrimSpace(fmt.Sprintf("%s %s %s %s %s %s %s", n.ID, n.Department, n.State, n.Label, n.Address, n.Name, n.Answer)))
 		}
 		fmt.Fprintf(o.Err, "%d needs\n", len(list))
-		return nil, nil
+		return shown("needs", len(list)), nil
 	})
 }
 
@@ -120,6 +121,7 @@ func (c *NeedFeedbackCmd) Run(o *Output) error {
 			return nil, err
 		}
 		fmt.Fprintf(o.Out, "%d answers taken in, %d known before, %d rows not answered yet\n", a.Taken, a.Same, a.Blank)
-		return nil, nil
+		digest := sha256.Sum256(data)
+		return &audit.Act{Action: audit.Decision, Object: "needs answered", Count: int64(a.Taken), Digest: digest[:], Detail: map[string]string{"file": filepath.Base(c.File)}}, nil
 	})
 }

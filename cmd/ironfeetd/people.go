@@ -12,7 +12,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"ironfeet/app/casework/office"
 	"ironfeet/store"
+	"ironfeet/store/audit"
 	"ironfeet/store/world"
 	"ironfeet/sync/county"
 	"ironfeet/sync/exchange"
@@ -35,47 +37,39 @@ type PersonAddCmd struct {
 }
 
 func (c *PersonAddCmd) Run(o *Output) error {
-	ctx := context.Background()
-	of, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer of.Close()
-	fmt.Fprintf(o.Err, "PIN for %s (at least 6 digits): ", c.Name)
-	line, err := bufio.NewReader(io.LimitReader(os.Stdin, 256)).ReadString('\n')
-	if err != nil && line == "" {
-		return &FileError{File: "standard input", Why: "unreadable", Err: err}
-	}
-	id, err := of.Enrol(ctx, c.Name, c.Role, []string{of.Replica.Identity().Division}, strings.TrimSpace(line))
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(o.Out, "%s  %s  %s\n", id, c.Role, c.Name)
-	return nil
+	return c.act(o, func(ctx context.Context, of *office.Office) (*audit.Act, error) {
+		fmt.Fprintf(o.Err, "PIN for %s (at least 6 digits): ", c.Name)
+		line, err := bufio.NewReader(io.LimitReader(os.Stdin, 256)).ReadString('\n')
+		if err != nil && line == "" {
+			return nil, &FileError{File: "standard input", Why: "unreadable", Err: err}
+		}
+		id, err := of.Enrol(ctx, c.Name, c.Role, []string{of.Replica.Identity().Division}, strings.TrimSpace(line))
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(o.Out, "%s  %s  %s\n", id, c.Role, c.Name)
+		return &audit.Act{Action: audit.Account, Object: id.String(), Count: 1, Detail: map[string]string{"do": "enrol", "role": string(c.Role), "name": c.Name}}, nil
+	})
 }
 
 // PersonListCmd lists people.
 type PersonListCmd struct{ DataFlag }
 
 func (c *PersonListCmd) Run(o *Output) error {
-	ctx := context.Background()
-	of, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer of.Close()
-	roll, err := of.Roll(ctx)
-	if err != nil {
-		return err
-	}
-	for _, p := range roll.People() {
-		state := "until " + p.Until.Format(time.DateOnly)
-		if at, gone := roll.PersonRevoked(p.Subject); gone {
-			state = "ended " + at.Format(time.DateOnly)
+	return c.look(func(ctx context.Context, of *office.Office) error {
+		roll, err := of.Roll(ctx)
+		if err != nil {
+			return err
 		}
-		fmt.Fprintf(o.Out, "%s  %-10s %s  %s  %s\n", p.Subject, p.Role, strings.Join(p.Scope, ","), state, p.Name)
-	}
-	return nil
+		for _, p := range roll.People() {
+			state := "until " + p.Until.Format(time.DateOnly)
+			if at, gone := roll.PersonRevoked(p.Subject); gone {
+				state = "ended " + at.Format(time.DateOnly)
+			}
+			fmt.Fprintf(o.Out, "%s  %-10s %s  %s  %s\n", p.Subject, p.Role, strings.Join(p.Scope, ","), state, p.Name)
+		}
+		return nil
+	})
 }
 
 // PersonDisableCmd ends an enrolment.
@@ -86,19 +80,15 @@ type PersonDisableCmd struct {
 }
 
 func (c *PersonDisableCmd) Run(o *Output) error {
-	ctx := context.Background()
-	of, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer of.Close()
-	edit := trust.RevokePersonEdit(c.Person, of.Replica.Identity().Division, of.World.Now(), c.Reason)
-	if _, err := of.Replica.Write(ctx, of.Replica.Identity().Node, edit); err != nil {
-		return err
-	}
-	_, err = of.Merger.Reconsider(ctx)
-	fmt.Fprintf(o.Out, "%s is disabled\n", c.Person)
-	return err
+	return c.act(o, func(ctx context.Context, of *office.Office) (*audit.Act, error) {
+		edit := trust.RevokePersonEdit(c.Person, of.Replica.Identity().Division, of.World.Now(), c.Reason)
+		if _, err := of.Replica.Write(ctx, of.Replica.Identity().Node, edit); err != nil {
+			return nil, err
+		}
+		_, err := of.Merger.Reconsider(ctx)
+		fmt.Fprintf(o.Out, "%s is disabled\n", c.Person)
+		return &audit.Act{Action: audit.Account, Object: c.Person.String(), Count: 1, Detail: map[string]string{"do": "end", "reason": c.Reason}}, err
+	})
 }
 
 // NodeCmd is about machines.
@@ -121,30 +111,27 @@ type NodeInviteCmd struct {
 }
 
 func (c *NodeInviteCmd) Run(o *Output) error {
-	ctx := context.Background()
-	of, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer of.Close()
-	server, err := newServer(of, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return err
-	}
-	q := county.InviteRequest{Server: c.Server, Name: c.Name, Role: c.Role, Scope: c.Scope, Valid: c.Valid}
-	for _, name := range c.Person {
-		q.People = append(q.People, exchange.Guest{Name: name, Role: string(c.Role), Scope: c.Scope})
-	}
-	inv, _, err := server.Invite(ctx, q)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(o.Out, inv.Code())
-	if err := c.draw(o, inv); err != nil {
-		return err
-	}
-	fmt.Fprintf(o.Err, "shown once and kept nowhere; can be used until %s\n", of.World.Now().Add(c.Valid).Format("2006-01-02 15:04"))
-	return nil
+	return c.act(o, func(ctx context.Context, of *office.Office) (*audit.Act, error) {
+		server, err := newServer(of, slog.New(slog.DiscardHandler))
+		if err != nil {
+			return nil, err
+		}
+		q := county.InviteRequest{Server: c.Server, Name: c.Name, Role: c.Role, Scope: c.Scope, Valid: c.Valid}
+		for _, name := range c.Person {
+			q.People = append(q.People, exchange.Guest{Name: name, Role: string(c.Role), Scope: c.Scope})
+		}
+		inv, _, err := server.Invite(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		act := &audit.Act{Action: audit.Invite, Object: c.Name, Count: int64(len(q.People)), Detail: map[string]string{"role": string(c.Role), "scope": strings.Join(c.Scope, " "), "people": strings.Join(c.Person, " ")}}
+		fmt.Fprintln(o.Out, inv.Code())
+		if err := c.draw(o, inv); err != nil {
+			return act, err
+		}
+		fmt.Fprintf(o.Err, "shown once and kept nowhere; can be used until %s\n", of.World.Now().Add(c.Valid).Format("2006-01-02 15:04"))
+		return act, nil
+	})
 }
 
 // draw shows the code as a picture where that is asked for.
@@ -168,28 +155,24 @@ func (c *NodeInviteCmd) draw(o *Output, inv trust.Invitation) error {
 type NodeListCmd struct{ DataFlag }
 
 func (c *NodeListCmd) Run(o *Output) error {
-	ctx := context.Background()
-	of, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer of.Close()
-	roll, err := of.Roll(ctx)
-	if err != nil {
-		return err
-	}
-	for _, n := range roll.Nodes() {
-		tip, err := of.Replica.Tip(ctx, n.Subject)
+	return c.look(func(ctx context.Context, of *office.Office) error {
+		roll, err := of.Roll(ctx)
 		if err != nil {
 			return err
 		}
-		state := "until " + n.Until.Format(time.DateOnly)
-		if r, gone := roll.Revoked(n.Subject); gone {
-			state = fmt.Sprintf("revoked after change %d", r.After)
+		for _, n := range roll.Nodes() {
+			tip, err := of.Replica.Tip(ctx, n.Subject)
+			if err != nil {
+				return err
+			}
+			state := "until " + n.Until.Format(time.DateOnly)
+			if r, gone := roll.Revoked(n.Subject); gone {
+				state = fmt.Sprintf("revoked after change %d", r.After)
+			}
+			fmt.Fprintf(o.Out, "%s  %-9s %s  %s  %d changes  %s\n", n.Subject, n.Role, strings.Join(n.Scope, ","), state, tip.Last, n.Name)
 		}
-		fmt.Fprintf(o.Out, "%s  %-9s %s  %s  %d changes  %s\n", n.Subject, n.Role, strings.Join(n.Scope, ","), state, tip.Last, n.Name)
-	}
-	return nil
+		return nil
+	})
 }
 
 // NodeRevokeCmd revokes a machine: what the county holds of it stays, whatever
@@ -201,23 +184,20 @@ type NodeRevokeCmd struct {
 }
 
 func (c *NodeRevokeCmd) Run(o *Output) error {
-	ctx := context.Background()
-	of, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer of.Close()
-	tip, err := of.Replica.Tip(ctx, c.Node)
-	if err != nil {
-		return err
-	}
-	edits := []store.Edit{trust.RevokeEdit(c.Node, of.Replica.Identity().Division, tip.Last, c.Reason)}
-	if _, err := of.Replica.Write(ctx, of.Replica.Identity().Node, edits...); err != nil {
-		return err
-	}
-	if _, err := of.Merger.Reconsider(ctx); err != nil {
-		return err
-	}
-	fmt.Fprintf(o.Out, "%s is revoked; its changes up to %d stay\n", c.Node, tip.Last)
-	return nil
+	return c.act(o, func(ctx context.Context, of *office.Office) (*audit.Act, error) {
+		tip, err := of.Replica.Tip(ctx, c.Node)
+		if err != nil {
+			return nil, err
+		}
+		edits := []store.Edit{trust.RevokeEdit(c.Node, of.Replica.Identity().Division, tip.Last, c.Reason)}
+		if _, err := of.Replica.Write(ctx, of.Replica.Identity().Node, edits...); err != nil {
+			return nil, err
+		}
+		act := &audit.Act{Action: audit.Revoke, Object: c.Node.String(), Count: 1, Detail: map[string]string{"reason": c.Reason, "after": fmt.Sprint(tip.Last)}}
+		if _, err := of.Merger.Reconsider(ctx); err != nil {
+			return act, err
+		}
+		fmt.Fprintf(o.Out, "%s is revoked; its changes up to %d stay\n", c.Node, tip.Last)
+		return act, nil
+	})
 }

@@ -52,13 +52,7 @@ func (e *PurgeError) Error() string {
 func (e *PurgeError) Code() string { return "purge." + e.Why }
 
 func (c *PurgeCmd) Run(o *Output) error {
-	ctx := context.Background()
-	of, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer of.Close()
-	return c.purge(ctx, o, of)
+	return c.look(func(ctx context.Context, of *office.Office) error { return c.purge(ctx, o, of) })
 }
 
 func (c *PurgeCmd) purge(ctx context.Context, o *Output, of *office.Office) error {

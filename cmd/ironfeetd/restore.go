@@ -3,17 +3,21 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
+	"time"
 
 	"filippo.io/age"
 
 	"ironfeet/app/casework/office"
 	"ironfeet/store"
+	"ironfeet/store/audit"
 	"ironfeet/store/vault"
 	"ironfeet/store/world"
 	"ironfeet/sync/exchange"
@@ -65,6 +69,12 @@ func (c *RestoreCmd) Run(o *Output) error {
 	if err != nil {
 		return err
 	}
+	if c.Invitation == "" {
+		restored := audit.Act{Action: audit.Restore, Object: filepath.Base(c.File), Count: int64(got.Blobs), Detail: map[string]string{"was": got.Was.Node.String(), "is": got.Is.Node.String(), "as_of": got.At.Format(time.RFC3339)}}
+		if err := (DataFlag{c.Data}).act(o, func(context.Context, *office.Office) (*audit.Act, error) { return &restored, nil }); err != nil {
+			return err
+		}
+	}
 	fmt.Fprintf(o.Out, "restored: %s (%s) as of %s, %d photos and files\n", got.Is.Name, got.Is.Role, got.At.Local().Format("2006-01-02 15:04"), got.Blobs)
 	fmt.Fprintf(o.Out, "node %s takes the place of node %s; %d changes that had not been sent are its own now\n", got.Is.Node, got.Was.Node, got.Rewritten)
 	if c.Invitation == "" {
@@ -94,20 +104,34 @@ type RecoverCmd struct {
 }
 
 func (c *RecoverCmd) Run(o *Output) error {
-	ctx := context.Background()
-	with, err := identities(ctx, c.Key, c.Data)
-	if err != nil {
-		return err
-	}
 	request, err := readInput(c.Request, 64<<10)
 	if err != nil {
 		return err
 	}
-	answer, err := vault.AnswerRecovery(request, with...)
-	if err != nil {
+	answer := func(with []age.Identity) error {
+		answer, err := vault.AnswerRecovery(request, with...)
+		if err == nil {
+			fmt.Fprintln(o.Err, "give this text to the machine that asked; it opens for that machine alone")
+			_, err = o.Out.Write(answer)
+		}
 		return err
 	}
-	fmt.Fprintln(o.Err, "give this text to the machine that asked; it opens for that machine alone")
-	_, err = o.Out.Write(answer)
-	return err
+	if c.Key != "" { // from the safe: no folder is at hand to note it in
+		with, err := readIdentities(c.Key)
+		if err != nil {
+			return err
+		}
+		return answer(with)
+	}
+	return DataFlag{c.Data}.act(o, func(_ context.Context, of *office.Office) (*audit.Act, error) {
+		with, err := of.Identities()
+		if err == nil {
+			err = answer(with)
+		}
+		if err != nil {
+			return nil, err
+		}
+		digest := sha256.Sum256(request)
+		return &audit.Act{Action: audit.Administration, Object: "recovery of a PIN", Count: 1, Digest: digest[:]}, nil
+	})
 }

@@ -16,6 +16,7 @@ import (
 	"ironfeet/app/casework/tasks"
 	"ironfeet/app/words"
 	"ironfeet/store"
+	"ironfeet/store/audit"
 	"ironfeet/store/vault"
 	"ironfeet/store/world"
 )
@@ -81,6 +82,9 @@ func (c *StatusCmd) Run(o *Output) error {
 	freed := int64(0)
 	if c.Free {
 		if freed, err = plan.Free(ctx, of); err != nil {
+			return err
+		}
+		if err := note(ctx, of, audit.Act{Actor: byHand, Action: audit.Purge, Object: "copies that the county has", Detail: map[string]string{"bytes": fmt.Sprint(freed)}}); err != nil {
 			return err
 		}
 		if plan, err = space.Default.Look(ctx, of); err != nil {

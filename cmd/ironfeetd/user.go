@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"ironfeet/app/casework/office"
 	"ironfeet/app/console/accounts"
 	"ironfeet/store/audit"
 	"ironfeet/sync/trust"
@@ -35,67 +36,50 @@ type UserAddCmd struct {
 }
 
 func (c *UserAddCmd) Run(o *Output) error {
-	ctx := context.Background()
-	of, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer of.Close()
-	log, err := openAudit(ctx, of)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	in := c.password
-	if in == nil {
-		in = os.Stdin
-	}
-	fmt.Fprintf(o.Err, "Password of %s (at least %d characters): ", c.Login, accounts.LeastPassword)
-	line, err := bufio.NewReader(io.LimitReader(in, 1024)).ReadString('\n')
-	if err != nil && line == "" {
-		return &FileError{File: "standard input", Why: "unreadable", Err: err}
-	}
-	a, err := accounts.Of(of).Add(ctx, accounts.Account{Login: c.Login, Name: c.Name, Role: c.Role, Scope: c.Scope}, strings.TrimRight(line, "\r\n"))
-	if err != nil {
-		return err
-	}
-	_, err = log.Append(ctx, audit.Act{Actor: byHand, Action: audit.Account, Object: a.Login, Count: 1, Detail: map[string]string{"do": "add", "role": string(a.Role), "name": a.Name}})
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(o.Out, "%s  %-14s %s  %s\n", a.Login, a.Role, strings.Join(a.Scope, ","), a.Name)
-	return nil
+	return c.act(o, func(ctx context.Context, of *office.Office) (*audit.Act, error) {
+		in := c.password
+		if in == nil {
+			in = os.Stdin
+		}
+		fmt.Fprintf(o.Err, "Password of %s (at least %d characters): ", c.Login, accounts.LeastPassword)
+		line, err := bufio.NewReader(io.LimitReader(in, 1024)).ReadString('\n')
+		if err != nil && line == "" {
+			return nil, &FileError{File: "standard input", Why: "unreadable", Err: err}
+		}
+		a, err := accounts.Of(of).Add(ctx, accounts.Account{Login: c.Login, Name: c.Name, Role: c.Role, Scope: c.Scope}, strings.TrimRight(line, "\r\n"))
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(o.Out, "%s  %-14s %s  %s\n", a.Login, a.Role, strings.Join(a.Scope, ","), a.Name)
+		return accountAct(a.Login, map[string]string{"do": "add", "role": string(a.Role), "name": a.Name}), nil
+	})
 }
 
 // UserListCmd lists accounts.
 type UserListCmd struct{ DataFlag }
 
 func (c *UserListCmd) Run(o *Output) error {
-	ctx := context.Background()
-	of, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer of.Close()
-	list, err := accounts.Of(of).List(ctx)
-	if err != nil {
-		return err
-	}
-	for _, a := range list {
-		state := "never signed in"
-		if !a.Seen.IsZero() {
-			state = "last signed in " + a.Seen.Format("2006-01-02 15:04")
+	return c.look(func(ctx context.Context, of *office.Office) error {
+		list, err := accounts.Of(of).List(ctx)
+		if err != nil {
+			return err
 		}
-		if a.Disabled {
-			state = "disabled: " + a.Why
+		for _, a := range list {
+			state := "never signed in"
+			if !a.Seen.IsZero() {
+				state = "last signed in " + a.Seen.Format("2006-01-02 15:04")
+			}
+			if a.Disabled {
+				state = "disabled: " + a.Why
+			}
+			second := ""
+			if a.TOTP != "" {
+				second = ", second factor"
+			}
+			fmt.Fprintf(o.Out, "%-16s %-14s %s  %s  %s%s\n", a.Login, a.Role, strings.Join(a.Scope, ","), a.Name, state, second)
 		}
-		second := ""
-		if a.TOTP != "" {
-			second = ", second factor"
-		}
-		fmt.Fprintf(o.Out, "%-16s %-14s %s  %s  %s%s\n", a.Login, a.Role, strings.Join(a.Scope, ","), a.Name, state, second)
-	}
-	return nil
+		return nil
+	})
 }
 
 // UserDisableCmd disables an account.
@@ -131,51 +115,31 @@ func (c *UserResetCmd) Run(o *Output) error {
 	if err != nil && line == "" {
 		return &FileError{File: "standard input", Why: "unreadable", Err: err}
 	}
-	ctx := context.Background()
-	of, err := c.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer of.Close()
-	log, err := openAudit(ctx, of)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	if err := accounts.Of(of).NewPassword(ctx, c.Login, strings.TrimRight(line, "\r\n")); err != nil {
-		return err
-	}
-	if _, err := log.Append(ctx, audit.Act{Actor: byHand, Action: audit.Account, Object: c.Login, Count: 1, Detail: map[string]string{"do": "password"}}); err != nil {
-		return err
-	}
-	fmt.Fprintf(o.Out, "%s has a new password\n", c.Login)
-	return nil
+	return c.act(o, func(ctx context.Context, of *office.Office) (*audit.Act, error) {
+		if err := accounts.Of(of).NewPassword(ctx, c.Login, strings.TrimRight(line, "\r\n")); err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(o.Out, "%s has a new password\n", c.Login)
+		return accountAct(c.Login, map[string]string{"do": "password"}), nil
+	})
 }
 
 func setAccount(o *Output, data DataFlag, login, do, reason string) error {
-	ctx := context.Background()
-	of, err := data.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer of.Close()
-	log, err := openAudit(ctx, of)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	book := accounts.Of(of)
-	if do == "disable" {
-		err = book.Disable(ctx, login, reason)
-	} else {
-		err = book.Enable(ctx, login)
-	}
-	if err != nil {
-		return err
-	}
-	if _, err := log.Append(ctx, audit.Act{Actor: byHand, Action: audit.Account, Object: login, Count: 1, Detail: map[string]string{"do": do, "reason": reason}}); err != nil {
-		return err
-	}
-	fmt.Fprintf(o.Out, "%s is %sd\n", login, do)
-	return nil
+	return data.act(o, func(ctx context.Context, of *office.Office) (act *audit.Act, err error) {
+		book := accounts.Of(of)
+		if do == "disable" {
+			err = book.Disable(ctx, login, reason)
+		} else {
+			err = book.Enable(ctx, login)
+		}
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(o.Out, "%s is %sd\n", login, do)
+		return accountAct(login, map[string]string{"do": do, "reason": reason}), nil
+	})
+}
+
+func accountAct(login string, what map[string]string) *audit.Act {
+	return &audit.Act{Action: audit.Account, Object: login, Count: 1, Detail: what}
 }
