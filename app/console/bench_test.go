@@ -7,10 +7,8 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -31,18 +29,9 @@ import (
 	"ironfeet/sync/trust"
 )
 
-// households is how many a bench has; the goals are about 100,000
-// (IRONFEET_BENCH_HOUSEHOLDS), make bench takes a fifth.
-func households(b *testing.B) int {
-	if n, err := strconv.Atoi(os.Getenv("IRONFEET_BENCH_HOUSEHOLDS")); err == nil && n > 0 {
-		return n
-	}
-	return 20_000
-}
-
 func largeOffice(b *testing.B) *office.Office {
 	b.Helper()
-	of, err := practice.Large(ctx, world.Real(), filepath.Join(b.TempDir(), "county"), households(b))
+	of, err := practice.Bench(ctx, world.Real(), filepath.Join(b.TempDir(), "county"))
 	require.NoError(b, err)
 	b.Cleanup(func() { of.Close() })
 	return of

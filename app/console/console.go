@@ -98,7 +98,11 @@ func New(o Options) (*Console, error) {
 		c.pages[lang] = t
 	}
 	c.routes()
-	return c, nil
+	again, err := c.Desk.Resume(c.work)
+	for _, id := range again {
+		c.runExport(id)
+	}
+	return c, err
 }
 
 // Close ends what runs in the background.

@@ -25,23 +25,6 @@ import (
 	"ironfeet/store/world"
 )
 
-// size is how many households a bench has: IRONFEET_BENCH_HOUSEHOLDS=100000 is what
-// the goals are about, a fifth of it what make bench does.
-func size(b *testing.B) int {
-	if n, err := strconv.Atoi(os.Getenv("IRONFEET_BENCH_HOUSEHOLDS")); err == nil && n > 0 {
-		return n
-	}
-	return 20_000
-}
-
-func large(b *testing.B, households int) *office.Office {
-	b.Helper()
-	of, err := practice.Large(ctx, world.Real(), filepath.Join(b.TempDir(), "county"), households)
-	require.NoError(b, err)
-	b.Cleanup(func() { of.Close() })
-	return of
-}
-
 // wide is a template of 60 columns.
 func wide(b *testing.B) *export.Template {
 	b.Helper()
@@ -71,8 +54,10 @@ func mustCounty(b *testing.B) *office.Office {
 // BenchmarkExportRegistryXLSX: every household with 60 columns, against excelize's
 // stream writer alone on the same number of cells.
 func BenchmarkExportRegistryXLSX(b *testing.B) {
-	n := size(b)
-	of, t := large(b, n), wide(b)
+	n, t := practice.BenchSize(), wide(b)
+	of, err := practice.Bench(ctx, world.Real(), filepath.Join(b.TempDir(), "county"))
+	require.NoError(b, err)
+	defer of.Close()
 	runtime.GC()
 	var before runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -149,7 +134,9 @@ func (f *firstByte) Write(p []byte) (int, error) {
 // BenchmarkExport2000VisitsCSV: whole, and until the first byte; against reading and
 // decoding the same visits and nothing else.
 func BenchmarkExport2000VisitsCSV(b *testing.B) {
-	of := large(b, 2_000)
+	of, err := practice.Large(ctx, world.Real(), filepath.Join(b.TempDir(), "county"), 2_000)
+	require.NoError(b, err)
+	defer of.Close()
 	require.NoError(b, practice.Copies(ctx, of, oneVisit(b), 2_000))
 	var first time.Duration
 	b.ResetTimer()

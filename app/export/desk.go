@@ -29,6 +29,7 @@ import (
 //
 //	waiting -> approved -> running -> ready -> expired
 //	waiting -> refused             -> failed -> running (asked again)
+//	                      running -> running (the program stopped, and was started again)
 //
 // A masked table needs no second person and begins approved. What shows personal
 // data in full waits for an approver other than whoever asked; what shows children
@@ -62,7 +63,14 @@ type Request struct {
 	Failure   string    `json:"failure,omitempty"`
 	Unmapped  int       `json:"unmapped,omitempty"`
 	MinorsOut int       `json:"minors_out,omitempty"`
+	Tries     int       `json:"tries,omitempty"`     // how often it was begun since it was last asked for
+	Elsewhere bool      `json:"elsewhere,omitempty"` // goes to a file of the caller's; none is kept at the desk
+	Fetched   []string  `json:"fetched,omitempty"`   // who has begun to download it
 }
+
+// mostTries is how often an export may end together with the program before it is
+// held to be the reason.
+const mostTries = 3
 
 // States of a request.
 const (
@@ -148,7 +156,7 @@ const (
 
 func (d *Desk) folder() string { return filepath.Join(d.Dir, "exports") }
 
-// load reads the requests once; what a stopped program left running has failed.
+// load reads the requests once.
 func (d *Desk) load(ctx context.Context) error {
 	if d.read {
 		return nil
@@ -160,13 +168,56 @@ func (d *Desk) load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the exports: %w", err)
 	}
-	for _, q := range d.list {
-		if q.State == Running {
-			q.State, q.Failure = Failed, "stopped"
-		}
-	}
 	d.read = true
 	return nil
+}
+
+// Resume takes up what a stopped program left. An export that was being made is
+// begun anew, since the records may be others by now: its half file is removed and
+// the audit log is told. It returns what is to be Run.
+func (d *Desk) Resume(ctx context.Context) (again []uuid.UUID, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.load(ctx); err != nil {
+		return nil, err
+	}
+	changed := false
+	for _, q := range d.list {
+		if q.State == Running {
+			changed = true
+			if err := d.record(ctx, audit.ExportAgain, q, "server", "", map[string]string{"tries": fmt.Sprint(q.Tries)}); err != nil {
+				return nil, err
+			}
+			if q.State = Approved; q.Elsewhere || q.Tries >= mostTries {
+				q.State, q.Failure = Failed, "stopped"
+			}
+		}
+		if q.State == Approved && !q.Elsewhere {
+			again = append(again, q.ID)
+		}
+	}
+	if err := d.sweep(); err != nil {
+		return nil, err
+	}
+	if changed {
+		err = d.save(ctx)
+	}
+	return again, err
+}
+
+// sweep removes from the folder whatever is no ready export's file: halves of files,
+// and what a workbook needed while it grew.
+func (d *Desk) sweep() error {
+	names, err := d.World.Disk.List(d.folder())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(d.list, func(q *Request) bool { return q.State == Ready && q.ID.String() == name }) {
+			err = errors.Join(err, d.World.Disk.Remove(filepath.Join(d.folder(), name)))
+		}
+	}
+	return err
 }
 
 func (d *Desk) save(ctx context.Context) error {
@@ -314,11 +365,19 @@ func (d *Desk) begin(ctx context.Context, id uuid.UUID) (Request, error) {
 	case q.State != Approved && q.State != Failed:
 		return Request{}, &RequestError{Why: "state", State: q.State}
 	}
-	q.State, q.Failure, q.Rows, q.Of = Running, "", 0, 0
+	before := *q
+	if q.State == Failed {
+		q.Tries = 0
+	}
+	q.State, q.Failure, q.Rows, q.Of, q.Tries = Running, "", 0, 0, q.Tries+1
 	if n, err := d.Replica.Count(ctx, store.Query{Kind: store.Household, Division: q.Division}); err == nil && q.Household == uuid.Nil {
 		q.Of = n
 	}
-	return *q, d.save(ctx)
+	if err := d.save(ctx); err != nil {
+		*q = before
+		return Request{}, err
+	}
+	return *q, nil
 }
 
 // Run makes an approved export. It may be called in the background: Get shows how
@@ -354,6 +413,9 @@ func (d *Desk) run(ctx context.Context, id uuid.UUID, state string, make func(*R
 		return q, found
 	}
 	q.Done = d.World.Now()
+	if err != nil && ctx.Err() != nil {
+		return q, err // the program stops: Resume finds it running
+	}
 	if err != nil {
 		q.State, q.Failure = Failed, err.Error()
 		*kept = q
@@ -445,8 +507,9 @@ func (d *Desk) WriteTo(ctx context.Context, w io.Writer, q *Request, progress fu
 	return err
 }
 
-// Fetch opens a ready file to be read from any place; whoever fetches it from the
-// beginning is written down.
+// Fetch opens a ready file to be read from any place. Whoever fetches it from the
+// beginning is written down, and whoever has not done so yet: a download that only
+// goes on is none of its own.
 func (d *Desk) Fetch(ctx context.Context, id uuid.UUID, who, role string, begins bool) (io.ReadSeekCloser, Request, error) {
 	q, err := d.Get(ctx, id)
 	if err != nil {
@@ -465,12 +528,29 @@ func (d *Desk) Fetch(ctx context.Context, id uuid.UUID, who, role string, begins
 	if err != nil {
 		return nil, q, err
 	}
-	if begins {
-		if err := d.record(ctx, audit.Download, &q, who, role, nil); err != nil {
+	if begins || !slices.Contains(q.Fetched, who) {
+		if err := d.begun(ctx, id, who, role); err != nil {
 			return nil, q, errors.Join(err, f.Close())
 		}
 	}
 	return &sealedReader{from: f, open: d.Replica.Unseal, id: id, size: q.Size, have: -1}, q, nil
+}
+
+// begun writes down that somebody fetches a file.
+func (d *Desk) begun(ctx context.Context, id uuid.UUID, who, role string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	q, err := d.find(id)
+	if err != nil {
+		return err
+	}
+	if err := d.record(ctx, audit.Download, q, who, role, nil); err != nil {
+		return err
+	}
+	if !slices.Contains(q.Fetched, who) {
+		q.Fetched = append(q.Fetched, who)
+	}
+	return d.save(ctx)
 }
 
 // Expire removes the files of requests that were done before a moment, and says

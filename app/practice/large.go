@@ -3,7 +3,11 @@ package practice
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
 
 	"github.com/fxamacker/cbor/v2"
 	"github.com/google/uuid"
@@ -33,6 +37,38 @@ func Large(ctx context.Context, w world.World, dir string, households int) (*off
 		}
 	}
 	return of, nil
+}
+
+// BenchSize is how many households a bench has: IRONFEET_BENCH_HOUSEHOLDS=100000 is
+// what the goals are about, a fifth of it what make bench does.
+func BenchSize() int {
+	if n, err := strconv.Atoi(os.Getenv("IRONFEET_BENCH_HOUSEHOLDS")); err == nil && n > 0 {
+		return n
+	}
+	return 20_000
+}
+
+// Bench is Large in dir, of BenchSize. Making it takes minutes, so that
+// IRONFEET_BENCH_DATA may name a folder in which it is kept; dir gets a copy.
+func Bench(ctx context.Context, w world.World, dir string) (*office.Office, error) {
+	shelf := os.Getenv("IRONFEET_BENCH_DATA")
+	if shelf == "" {
+		return Large(ctx, w, dir, BenchSize())
+	}
+	kept := filepath.Join(shelf, strconv.Itoa(BenchSize()))
+	if _, err := os.Stat(filepath.Join(kept, "done")); err != nil {
+		of, err := Large(ctx, w, kept, BenchSize())
+		if err != nil {
+			return nil, err
+		}
+		if err := errors.Join(of.Close(), os.WriteFile(filepath.Join(kept, "done"), nil, 0o600)); err != nil {
+			return nil, err
+		}
+	}
+	if err := os.CopyFS(dir, os.DirFS(kept)); err != nil {
+		return nil, err
+	}
+	return office.Open(ctx, w, dir)
 }
 
 // Copies gives the first households of a county's folder each a copy of one signed

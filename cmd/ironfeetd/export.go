@@ -58,7 +58,7 @@ func (c *ExportCmd) export(ctx context.Context, o *Output, of *office.Office) (s
 	desk := &export.Desk{World: of.World, Replica: of.Replica, Audit: log, NodeKey: of.NodeKey, Root: of.Root, Dir: of.Dir}
 	q := export.Request{
 		By: byHand, ByName: byHand, Format: c.Format, Division: c.Division, Household: c.Household, Status: c.Status,
-		Unmasked: c.Unmasked || c.Children, Children: c.Children, Reason: c.Reason, Recipient: c.Recipient,
+		Unmasked: c.Unmasked || c.Children, Children: c.Children, Reason: c.Reason, Recipient: c.Recipient, Elsewhere: true,
 	}
 	if c.Template != "" {
 		if q.Template, err = c.template(ctx, o, of, desk); err != nil {

@@ -49,6 +49,7 @@ const (
 	ExportAsked    = "export_asked"
 	ExportApproved = "export_approved"
 	ExportRefused  = "export_refused"
+	ExportAgain    = "export_again" // the program stopped while it was made; begun anew
 	Export         = "export"
 	Download       = "download"
 	Decision       = "decision"
@@ -66,7 +67,7 @@ const (
 
 // Actions in the order in which they are shown.
 var Actions = []string{
-	SignIn, SignInRefused, SignOut, Reveal, Print, ExportAsked, ExportApproved, ExportRefused, Export, Download,
+	SignIn, SignInRefused, SignOut, Reveal, Print, ExportAsked, ExportApproved, ExportRefused, ExportAgain, Export, Download,
 	Decision, Publish, Compare, Invite, Revoke, Account, Backup, Restore, Purge, Upgrade, Administration,
 }
 
