@@ -27,7 +27,8 @@ test: test-interop test-mobile chromium strace
 	$(MAKE) test-app
 
 # The real program on a screen that nobody sees (Xvfb), driven from outside by mouse
-# and keyboard: invitation, visit, kill -9, photo, signatures, sync; and a position
+# and keyboard: invitation, visit, kill -9, photo, signatures, sync; the township from
+# the stick to the settled conflict; and a position
 # from the real gpsd, into which gpsfake plays a receiver.
 test-app: $(APP) $(SERVER)
 	@needed="xvfb xdotool libgl1-mesa-dri gpsd gpsd-clients"; missing=""; \

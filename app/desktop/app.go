@@ -47,6 +47,7 @@ type App struct {
 	session  *present.Session
 	thumbs   map[store.Digest]fyne.Resource
 	keys     map[fyne.KeyName]func() // of the screen that is shown
+	lies     *widget.PopUp           // the sheet that was laid over it last
 
 	again    func()    // draws the screen that is shown once more: the window turned, the text grew
 	class    width     // for which it was drawn
@@ -84,9 +85,7 @@ func New(a fyne.App, o Options) *App {
 	x.win.SetOnClosed(x.lock)
 	x.win.Canvas().SetOnTypedKey(func(e *fyne.KeyEvent) {
 		x.touch()
-		if act := x.keys[e.Name]; act != nil {
-			act()
-		}
+		x.typed(e.Name)
 	})
 	x.win.SetOnDropped(func(at fyne.Position, files []fyne.URI) {
 		x.touch()
@@ -100,6 +99,24 @@ func New(a fyne.App, o Options) *App {
 	x.unlockScreen()
 	return x
 }
+
+// typed is a key that nothing has the focus for: the screen's, unless something lies
+// over the screen. Nobody must accept a visit behind a sheet.
+func (a *App) typed(key fyne.KeyName) {
+	if top := a.win.Canvas().Overlays().Top(); top != nil {
+		if a.lies != nil && top == fyne.CanvasObject(a.lies) && key == fyne.KeyEscape {
+			a.lies.Hide()
+		}
+		return
+	}
+	if act := a.keys[key]; act != nil {
+		act()
+	}
+}
+
+// focus gives something the keyboard, after the key that asked for it: that key's
+// letter would be typed into it.
+func (a *App) focus(o fyne.Focusable) { fyne.Do(func() { a.win.Canvas().Focus(o) }) }
 
 // apply takes settings: theme, text, language.
 func (a *App) apply(s present.Settings) {
@@ -299,6 +316,7 @@ func (a *App) over(title, last string, content fyne.CanvasObject, choices []choi
 	pop = widget.NewModalPopUp(container.New(layout.NewCustomPaddedLayout(10, 12, 12, 12), container.NewBorder(head, row, nil, nil, holder)), a.win.Canvas())
 	pop.Resize(fyne.NewSize(w, min(h, size.Height-32)))
 	pop.Show()
+	a.lies = pop
 	return shut
 }
 

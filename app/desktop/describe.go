@@ -18,11 +18,12 @@ import (
 // where it is. Fyne has no accessibility tree; whoever drives the program from
 // outside (make test-app) reads this instead of guessing at coordinates.
 type Thing struct {
-	Kind     string  `json:"kind"` // button, tile, entry, pad, text
+	Kind     string  `json:"kind"` // button, tile, row, entry, select, pad, text
 	Text     string  `json:"text"`
 	X        float32 `json:"x"` // its middle, in points
 	Y        float32 `json:"y"`
 	Disabled bool    `json:"disabled,omitempty"`
+	Chosen   bool    `json:"chosen,omitempty"` // the row on which the keyboard stands
 }
 
 // A Description is all of a screen.
@@ -51,7 +52,7 @@ func (a *App) describe(o fyne.CanvasObject, d *Description) {
 	add := func(kind, text string, disabled bool) {
 		at := a.app.Driver().AbsolutePositionForObject(o)
 		size := o.Size()
-		d.Things = append(d.Things, Thing{kind, text, at.X + size.Width/2, at.Y + size.Height/2, disabled})
+		d.Things = append(d.Things, Thing{Kind: kind, Text: text, X: at.X + size.Width/2, Y: at.Y + size.Height/2, Disabled: disabled})
 	}
 	switch o := o.(type) {
 	case *fyne.Container:
@@ -69,6 +70,17 @@ func (a *App) describe(o fyne.CanvasObject, d *Description) {
 		add("pad", "", false)
 	case *widget.Button:
 		add("button", o.Text, o.Disabled())
+	case *keyList:
+		for _, row := range o.drawn() {
+			at := a.app.Driver().AbsolutePositionForObject(row)
+			d.Things = append(d.Things, Thing{Kind: "row", Text: row.said(), X: at.X + row.Size().Width/2, Y: at.Y + row.Size().Height/2, Chosen: row.here})
+		}
+	case *widget.Select:
+		add("select", o.Selected, o.Disabled())
+	case *searchEntry:
+		add("entry", typedIn(&o.Entry), o.Disabled())
+	case *sheetEntry:
+		add("entry", typedIn(&o.Entry), o.Disabled())
 	case *fieldEntry:
 		add("entry", typedIn(&o.Entry), o.Disabled())
 	case *widget.Entry:

@@ -73,6 +73,8 @@ func textOf(o fyne.CanvasObject) string {
 		return o.Text
 	case *fieldEntry:
 		return o.Text
+	case *sheetEntry:
+		return o.Text
 	case *widget.RichText:
 		return o.String()
 	}

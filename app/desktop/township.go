@@ -3,6 +3,7 @@ package desktop
 import (
 	"image/color"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -114,16 +115,18 @@ func (t *township) over(title string, content fyne.CanvasObject, width float32, 
 	pop = widget.NewModalPopUp(container.New(layout.NewCustomPaddedLayout(10, 12, 12, 12), container.NewBorder(head, buttons, nil, nil, scroll(inside))), t.win.Canvas())
 	pop.Resize(fyne.NewSize(w, min(inside.MinSize().Height+160, size.Height-40)))
 	pop.Show()
+	t.lies = pop
 	return pop
 }
 
 // askText asks for a few words, such as a reason. Enter is enough.
 func (t *township) askText(title, place, yes string, then func(text string)) {
-	e := widget.NewEntry()
+	e := newSheetEntry()
 	e.SetPlaceHolder(place)
 	pop := t.over(title, e, 620, option{yes, true, func() { then(e.Text) }})
+	e.left = pop.Hide
 	e.OnSubmitted = func(text string) { pop.Hide(); then(text) }
-	t.win.Canvas().Focus(e)
+	t.focus(e)
 }
 
 // tone is how a mark is drawn.
@@ -208,8 +211,17 @@ func (t *township) pickFile(then func(path string), kinds ...string) {
 		then(f.URI().Path())
 	}, t.win)
 	open.SetFilter(storage.NewExtensionFileFilter(kinds))
-	open.Resize(t.win.Canvas().Size())
-	open.Show()
+	t.picker(open, t.say("choose_file"))
+}
+
+// picker shows a dialog of the toolkit in the language of the app, over the whole
+// screen.
+func (t *township) picker(d *dialog.FileDialog, title string) {
+	d.SetTitleText(title)
+	d.SetConfirmText(t.say("take"))
+	d.SetDismissText(t.say("cancel"))
+	d.Resize(t.win.Canvas().Size())
+	d.Show()
 }
 
 // pickFolder asks for a folder.
@@ -219,8 +231,7 @@ func (t *township) pickFolder(then func(dir string)) {
 			then(d.Path())
 		}
 	}, t.win)
-	open.Resize(t.win.Canvas().Size())
-	open.Show()
+	t.picker(open, t.say("choose_folder"))
 }
 
 // onDrop takes files that are dropped on the screen that was just shown.
@@ -239,14 +250,38 @@ func (t *township) onDrop(then func(paths []string)) {
 type keyList struct {
 	widget.List
 	keys func() map[fyne.KeyName]func()
+	rows []*inboxRow // every row that was made; the list fills them again and again
 }
 
-func newKeyList(length func() int, make func() fyne.CanvasObject, update func(int, fyne.CanvasObject)) *keyList {
+func newKeyList(length func() int, update func(int, *inboxRow)) *keyList {
 	l := &keyList{}
-	l.Length, l.CreateItem, l.UpdateItem = length, make, func(i widget.ListItemID, o fyne.CanvasObject) { update(i, o) }
+	l.Length = length
+	l.CreateItem = func() fyne.CanvasObject {
+		r := newInboxRow()
+		l.rows = append(l.rows, r)
+		return r
+	}
+	l.UpdateItem = func(i widget.ListItemID, o fyne.CanvasObject) {
+		r := o.(*inboxRow)
+		r.at = i
+		update(i, r)
+	}
 	l.HideSeparators = true
 	l.ExtendBaseWidget(l)
 	return l
+}
+
+// drawn are the rows that are on the screen, from above.
+func (l *keyList) drawn() (rows []*inboxRow) {
+	top := fyne.CurrentApp().Driver().AbsolutePositionForObject(l).Y
+	for _, r := range l.rows {
+		y := fyne.CurrentApp().Driver().AbsolutePositionForObject(r).Y // zero: it waits to be used again
+		if y > top-rowHeight && y < top+l.Size().Height {
+			rows = append(rows, r)
+		}
+	}
+	slices.SortFunc(rows, func(a, b *inboxRow) int { return a.at - b.at })
+	return rows
 }
 
 // TypedKey gives the screen's keys precedence.
@@ -274,6 +309,27 @@ func newSearchEntry(left func()) *searchEntry {
 func (e *searchEntry) TypedKey(k *fyne.KeyEvent) {
 	switch k.Name {
 	case fyne.KeyEscape, fyne.KeyReturn, fyne.KeyEnter, fyne.KeyDown:
+		e.left()
+		return
+	}
+	e.Entry.TypedKey(k)
+}
+
+// sheetEntry is an entry on a sheet, which Escape closes.
+type sheetEntry struct {
+	widget.Entry
+	left func()
+}
+
+func newSheetEntry() *sheetEntry {
+	e := &sheetEntry{}
+	e.ExtendBaseWidget(e)
+	return e
+}
+
+// TypedKey leaves the sheet by Escape.
+func (e *sheetEntry) TypedKey(k *fyne.KeyEvent) {
+	if k.Name == fyne.KeyEscape && e.left != nil {
 		e.left()
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"image/color"
+	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -29,6 +30,13 @@ type inboxRow struct {
 	name, place  *canvas.Text
 	under        *canvas.Text
 	marks, until *fyne.Container
+	at           int  // place in the list
+	here         bool // the clerk stands on it
+}
+
+// said are the row's words.
+func (r *inboxRow) said() string {
+	return strings.Join(spoken(container.NewWithoutLayout(r.name, r.place, r.under, r.marks, r.until), nil), " ")
 }
 
 func newInboxRow() *inboxRow {
@@ -44,6 +52,7 @@ func newInboxRow() *inboxRow {
 }
 
 func (r *inboxRow) fill(l clerk.Line, here bool) {
+	r.here = here
 	r.name.Text, r.place.Text, r.under.Text = l.Name, l.Village, l.Under
 	r.ground.FillColor, r.bar.FillColor = look.Card, color.Transparent
 	if here {
@@ -122,12 +131,11 @@ func (a *App) inboxScreen() {
 
 func (t *township) showInbox() {
 	in := t.inbox
-	t.list = newKeyList(func() int { return len(in.Shown) }, func() fyne.CanvasObject { return newInboxRow() },
-		func(i int, o fyne.CanvasObject) {
-			if i < len(in.Shown) {
-				o.(*inboxRow).fill(in.Line(t.ctx, i), i == in.At)
-			}
-		})
+	t.list = newKeyList(func() int { return len(in.Shown) }, func(i int, r *inboxRow) {
+		if i < len(in.Shown) {
+			r.fill(in.Line(t.ctx, i), i == in.At)
+		}
+	})
 	t.list.keys = func() map[fyne.KeyName]func() { return t.keys }
 	t.list.OnSelected = func(i widget.ListItemID) {
 		t.list.UnselectAll()
@@ -306,7 +314,7 @@ func (t *township) filterSheet() {
 	add(o.Villages, func(f *review.Filter, k string) { f.Division = k })
 	add(o.Workers, func(f *review.Filter, k string) { f.Worker, _ = uuid.Parse(k) })
 	pop = t.over(t.say("filter"), list, 520)
-	t.win.Canvas().Focus(first) // Tab goes on, Enter chooses
+	t.focus(first) // Tab goes on, Enter chooses
 }
 
 // batch accepts what has nothing to look at twice, after a question.

@@ -143,7 +143,7 @@ func (t *township) post(s clerk.Sheet, then func()) {
 			}
 		}, ".jpg", ".jpeg", ".png")
 	}})
-	t.win.Canvas().Focus(place)
+	t.focus(place)
 }
 
 // object records what was said against a row.
@@ -157,5 +157,5 @@ func (t *township) object(s clerk.Sheet, r notice.Row, then func()) {
 			then()
 		}
 	}})
-	t.win.Canvas().Focus(what)
+	t.focus(what)
 }

@@ -351,12 +351,12 @@ func (v *reviewView) giveBack() {
 	}
 	type line struct {
 		reason, where *widget.Select
-		text          *widget.Entry
+		text          *sheetEntry
 	}
 	var lines []*line
 	rows := container.NewVBox()
 	add := func() {
-		l := &line{widget.NewSelect(reasons, nil), widget.NewSelect(labels, nil), widget.NewEntry()}
+		l := &line{widget.NewSelect(reasons, nil), widget.NewSelect(labels, nil), newSheetEntry()}
 		l.reason.PlaceHolder, l.where.PlaceHolder = v.say("reason"), v.say("return_where")
 		l.text.SetPlaceHolder(v.say("return_text"))
 		lines = append(lines, l)
@@ -364,7 +364,7 @@ func (v *reviewView) giveBack() {
 	}
 	add()
 	more := look.Big(v.say("return_add"), theme.ContentAddIcon(), add)
-	v.over(v.say("return_title"), container.NewVBox(look.Caption(v.say("return_hint")), rows, container.NewHBox(more)), 760, option{v.say("return_do"), true, func() {
+	pop := v.over(v.say("return_title"), container.NewVBox(look.Caption(v.say("return_hint")), rows, container.NewHBox(more)), 760, option{v.say("return_do"), true, func() {
 		var remarks []clerk.Remark
 		for _, l := range lines {
 			remarks = append(remarks, clerk.Remark{Reason: codes[l.reason.Selected], Path: paths[l.where.Selected], Text: l.text.Text})
@@ -373,5 +373,6 @@ func (v *reviewView) giveBack() {
 			v.goOn(next)
 		}
 	}})
-	v.win.Canvas().Focus(lines[0].text)
+	lines[0].text.left = pop.Hide
+	v.focus(lines[0].text)
 }

@@ -11,7 +11,6 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/storage"
 	"fyne.io/fyne/v2/test"
-	"fyne.io/fyne/v2/widget"
 	"github.com/stretchr/testify/require"
 
 	"ironfeet/app/casework/publish"
@@ -90,14 +89,14 @@ func (h *hand) press(names ...fyne.KeyName) {
 	for _, n := range names {
 		act := h.app.keys[n]
 		require.NotNil(h.t, act, "the key %s does nothing here", n)
-		act()
+		h.app.typed(n)
 	}
 }
 
 // types writes into the focused entry, and submits it.
 func (h *hand) types(text string) {
 	h.t.Helper()
-	e, ok := h.app.win.Canvas().Focused().(*widget.Entry)
+	e, ok := h.app.win.Canvas().Focused().(*sheetEntry)
 	require.True(h.t, ok, "no entry has the focus")
 	test.Type(e, text)
 	e.OnSubmitted(e.Text)
@@ -135,7 +134,12 @@ func TestATownshipsDesk(t *testing.T) {
 			h.app.town.help("help_inbox")
 			h.sees("批量采纳")
 			h.pictured("keys")
-			h.close()
+			h.app.typed(fyne.KeyB)
+			h.app.typed(fyne.KeyReturn)
+			h.sees("批量采纳") // behind a sheet nothing is decided or opened
+			require.Len(t, h.app.win.Canvas().Overlays().List(), 1)
+			h.app.typed(fyne.KeyEscape)
+			require.Nil(t, h.app.win.Canvas().Overlays().Top())
 
 			h.press(fyne.KeyReturn)
 			h.sees("这次走访", "现在登记", "全部答案", "签名有效", "自动检查", "另一次")

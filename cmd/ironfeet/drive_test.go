@@ -48,17 +48,7 @@ func TestDriveTheRealProgram(t *testing.T) {
 	server := "http://" + address
 	code := strings.TrimSpace(output(t, filepath.Join(programs, "ironfeetd"), "node", "invite", "--data", county, "--name", "平板C（虚构）",
 		"--scope", village, "--person", "走访员戊（虚构）", "--person", "走访员己（虚构）", "--server", server))
-	serve := exec.Command(filepath.Join(programs, "ironfeetd"), "serve", "--data", county, "--listen", address)
-	serve.Stdout, serve.Stderr = os.Stderr, os.Stderr
-	require.NoError(t, serve.Start())
-	t.Cleanup(func() { _ = serve.Process.Kill(); _, _ = serve.Process.Wait() })
-	require.Eventually(t, func() bool {
-		conn, err := net.Dial("tcp", address)
-		if err == nil {
-			conn.Close()
-		}
-		return err == nil
-	}, 30*time.Second, 50*time.Millisecond)
+	stop := serve(t, programs, county, address)
 
 	tablet, camera := filepath.Join(dir, "tablet-c"), filepath.Join(dir, "camera")
 	require.NoError(t, os.MkdirAll(camera, 0o755))
@@ -121,9 +111,7 @@ func TestDriveTheRealProgram(t *testing.T) {
 	d.stop()
 
 	// The county has it.
-	require.NoError(t, serve.Process.Signal(syscall.SIGTERM))
-	_, err = serve.Process.Wait()
-	require.NoError(t, err)
+	stop()
 	of, err := office.Open(ctx, world.Real(), county)
 	require.NoError(t, err)
 	defer of.Close()
@@ -141,6 +129,28 @@ func TestDriveTheRealProgram(t *testing.T) {
 		here, err := of.Replica.HasBlob(ctx, b.Digest)
 		require.NoError(t, err)
 		require.True(t, here, "a photo is missing at the county")
+	}
+}
+
+// serve runs the county's server until stop is called, or the test ends.
+func serve(t *testing.T, programs, county, address string) (stop func()) {
+	t.Helper()
+	c := exec.Command(filepath.Join(programs, "ironfeetd"), "serve", "--data", county, "--listen", address)
+	c.Stdout, c.Stderr = os.Stderr, os.Stderr
+	require.NoError(t, c.Start())
+	t.Cleanup(func() { _ = c.Process.Kill(); _, _ = c.Process.Wait() })
+	require.Eventually(t, func() bool {
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	}, 30*time.Second, 50*time.Millisecond)
+	return func() {
+		t.Helper()
+		require.NoError(t, c.Process.Signal(syscall.SIGTERM))
+		_, err := c.Process.Wait()
+		require.NoError(t, err)
 	}
 }
 
@@ -181,13 +191,18 @@ func display(t *testing.T) string {
 type driver struct {
 	t                            *testing.T
 	program, data, display, file string
+	home                         string // the person's folder; empty: the test's own
 	app                          *exec.Cmd
 }
 
 const patience = 60 * time.Second
 
 func (d *driver) environment() []string {
-	return append(os.Environ(), "DISPLAY="+d.display, "LC_ALL=C.UTF-8", "LANG=zh_CN.UTF-8", "LIBGL_ALWAYS_SOFTWARE=1")
+	list := append(os.Environ(), "DISPLAY="+d.display, "LC_ALL=C.UTF-8", "LANG=zh_CN.UTF-8", "LIBGL_ALWAYS_SOFTWARE=1")
+	if d.home != "" {
+		list = append(list, "HOME="+d.home, "XDG_CONFIG_HOME="+filepath.Join(d.home, ".config"))
+	}
+	return list
 }
 
 func (d *driver) start() {
@@ -341,10 +356,12 @@ func (d *driver) click(x desktop.Thing) {
 
 // tap taps until something comes of it, as a person does whose first tap fell into
 // the moment in which the screen changed.
-func (d *driver) tap(text string) {
+func (d *driver) tap(text string) { d.t.Helper(); d.tapA("button tile", text) }
+
+func (d *driver) tapA(kinds, text string) {
 	d.t.Helper()
 	for range 4 {
-		thing := d.find("button tile", text)
+		thing := d.find(kinds, text)
 		before, _ := os.ReadFile(d.file)
 		d.click(thing)
 		for end := time.Now().Add(4 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
