@@ -77,6 +77,44 @@ func TestBuiltInYears(t *testing.T) {
 	}
 }
 
+// What the orders themselves say: the first day, which weekday that is, how many days;
+// and the days that are worked instead.
+func TestBuiltInYearsAreThoseOfTheOrders(t *testing.T) {
+	for _, order := range []struct {
+		document string
+		off      []string
+		on       []string
+	}{
+		{"国办发明电〔2024〕12号", []string{"2025-01-01 周三 1", "2025-01-28 周二 8", "2025-04-04 周五 3", "2025-05-01 周四 5", "2025-05-31 周六 3", "2025-10-01 周三 8"},
+			[]string{"2025-01-26 周日", "2025-02-08 周六", "2025-04-27 周日", "2025-09-28 周日", "2025-10-11 周六"}},
+		{"国办发明电〔2025〕7号", []string{"2026-01-01 周四 3", "2026-02-15 周日 9", "2026-04-04 周六 3", "2026-05-01 周五 5", "2026-06-19 周五 3", "2026-09-25 周五 3", "2026-10-01 周四 7"},
+			[]string{"2026-01-04 周日", "2026-02-14 周六", "2026-02-28 周六", "2026-05-09 周六", "2026-09-20 周日", "2026-10-10 周六"}},
+	} {
+		weekday := func(d time.Time) string { return "周" + string([]rune("日一二三四五六")[d.Weekday()]) }
+		for _, line := range order.off {
+			parts := strings.Fields(line)
+			first, days := on(parts[0]), int(parts[2][0]-'0')
+			require.Equal(t, parts[1], weekday(first), "%s: %s", order.document, line)
+			for i := range days {
+				works, name := BuiltIn().Works(first.AddDate(0, 0, i))
+				require.False(t, works, "%s: %s", order.document, line)
+				require.NotEmpty(t, name, "%s: %s", order.document, line)
+			}
+			_, before := BuiltIn().Works(first.AddDate(0, 0, -1))
+			_, after := BuiltIn().Works(first.AddDate(0, 0, days))
+			for _, edge := range []string{before, after} {
+				require.True(t, edge == "" || strings.HasSuffix(edge, "调休"), "%s: %s is longer here", order.document, line)
+			}
+		}
+		for _, line := range order.on {
+			parts := strings.Fields(line)
+			require.Equal(t, parts[1], weekday(on(parts[0])), "%s: %s", order.document, line)
+			works, name := BuiltIn().Works(on(parts[0]))
+			require.True(t, works && name != "", "%s: %s", order.document, line)
+		}
+	}
+}
+
 func TestAnotherYearIsLoaded(t *testing.T) {
 	c, err := BuiltIn().Add("2027.txt", []byte("\ufeff# 样例\r\n2027-01-01..2027-01-03 休 元旦\r\n2027-01-09 班 调休\r\n"))
 	require.NoError(t, err)
