@@ -45,6 +45,9 @@ func (v *reviewView) show() {
 		left.Add(look.Banner(text, look.Notice))
 	}
 	left.Add(v.hints())
+	if len(p.Blank) > 0 {
+		left.Add(v.blank())
+	}
 	left.Add(v.differences())
 	left.Add(v.photoStrip())
 	v.left = scroll(left)
@@ -91,6 +94,15 @@ func (v *reviewView) hints() fyne.CanvasObject {
 		text := look.Caption(mark + h.Text)
 		text.Importance = widget.MediumImportance
 		box.Add(container.NewStack(ground, text))
+	}
+	return look.Box(box)
+}
+
+// blank are the required questions that nobody could answer, each with its reason.
+func (v *reviewView) blank() fyne.CanvasObject {
+	box := container.NewVBox(look.Bold(v.say("blank", len(v.page.Blank))))
+	for _, x := range v.page.Blank {
+		box.Add(couple(x.Label, x.Value))
 	}
 	return look.Box(box)
 }

@@ -13,9 +13,12 @@ import (
 	"fyne.io/fyne/v2/test"
 	"github.com/stretchr/testify/require"
 
+	"ironfeet/app/casework/checks"
 	"ironfeet/app/casework/publish"
 	"ironfeet/app/casework/registry"
+	"ironfeet/app/casework/review"
 	"ironfeet/app/casework/tasks"
+	"ironfeet/app/casework/visit"
 	"ironfeet/app/practice"
 	"ironfeet/assets/yunqi"
 	"ironfeet/store"
@@ -218,5 +221,79 @@ func TestATownshipsDesk(t *testing.T) {
 			h.sees("已读入", "核对号", "已有", "没有读入", "不是铁脚板的U盘文件")
 			h.picture("import-read")
 		})
+	}
+}
+
+// What a reviewer must see before deciding: required questions without an answer and
+// why, the tablet's clock set back, the form's own warnings. Nothing of it can be
+// accepted among many.
+func TestWhatSpeaksAgainstAVisitIsOnTheScreen(t *testing.T) {
+	was := background
+	background = func(f func()) { f() }
+	t.Cleanup(func() { background = was })
+	ctx := context.Background()
+	dir := t.TempDir()
+	at := morning
+	c, err := practice.SetUp(ctx, still(&at), dir, 24, "township", "tablet-a")
+	require.NoError(t, err)
+	form, err := os.ReadFile("testdata/提醒.md")
+	require.NoError(t, err)
+	_, report, err := publish.Form(ctx, c.Office.Replica, c.Clerk, "提醒.md", form)
+	require.NoError(t, err, "%v", report)
+	n := c.Nodes["tablet-a"]
+	_, err = n.Office.Client().Sync(ctx, nil)
+	require.NoError(t, err)
+	list, err := tasks.List(ctx, n.Office.Replica, "", tasks.Open)
+	require.NoError(t, err)
+	now := morning.Add(-3 * time.Hour)
+	n.Office.World.Now = func() time.Time { now = now.Add(10 * time.Second); return now }
+	v, err := n.Desk(&publish.Shelf{}).Start(ctx, tasks.Task{Household: list[0].Household, Form: "warns"})
+	require.NoError(t, err)
+	set := func(path, value string) {
+		_, err := v.Set(ctx, path, value)
+		require.NoError(t, err)
+	}
+	now = now.Add(40 * time.Minute)
+	set("/visit/outcome", "completed")
+	set("/visit/income", "500")
+	now = now.Add(-25 * time.Minute) // the clock is set back
+	set("/visit/spent", "4000")
+	require.NoError(t, v.Excuse(ctx, "/visit/savings", visit.Unwilling, "有外人在场，不便说"))
+	require.NoError(t, v.Excuse(ctx, "/visit/photo_id", visit.NoDocument, "证件不在家"))
+	require.Empty(t, v.Problems())
+	require.NoError(t, n.SignOff(ctx, v, "韦大山", 7, &practice.Walked{}))
+	n.Office.World.Now = func() time.Time { return morning }
+	for _, folder := range []string{"tablet-a", "township"} {
+		_, err = c.Nodes[folder].Office.Client().Sync(ctx, nil)
+		require.NoError(t, err)
+	}
+	require.NoError(t, c.Close())
+
+	for _, lang := range []string{"zh", "en"} {
+		h := openWith(t, Options{World: still(&at), Dir: filepath.Join(dir, "township"), Lang: lang, TextSize: 18, Demo: true}, townSizes[0])
+		h.unlock("乡镇专干（虚构）")
+		in := h.app.town.inbox
+		require.Len(t, in.All, 1)
+		require.Zero(t, in.CleanShown())
+		codes := map[string]int{}
+		for _, hint := range in.All[0].Hints {
+			codes[hint.Code] = hint.Count + hint.Minutes
+		}
+		require.Equal(t, 2, codes[checks.Excused])
+		require.Equal(t, 24, codes[checks.ClockBack])
+		var left *review.NotCleanError
+		require.ErrorAs(t, h.app.town.c.Reviewer().AcceptClean(ctx, &in.All[0]), &left)
+		require.Subset(t, left.Why, []string{review.HasProblems, checks.Excused, checks.ClockBack})
+		h.press(fyne.KeyReturn)
+		if lang == "zh" {
+			h.sees("有 2 道必答题没有答案", "存款大约多少？", "不愿说：有外人在场，不便说", "身份证照片", "没有证明：证件不在家",
+				"平板时钟往回调了 24 分钟", "月支出是月收入的三倍以上，请核实钱从哪里来")
+			h.seesNo("问完请道谢") // an ordinary note warns of nothing
+			h.pictured("review-warned")
+		} else {
+			h.sees("2 required questions without an answer", "Spends three times the income")
+			h.golden("en/township-review-warned")
+		}
+		h.app.lock()
 	}
 }

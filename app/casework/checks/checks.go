@@ -59,6 +59,7 @@ const (
 	Night      = "check.night"
 	Future     = "check.future"     // ended after this machine's clock
 	ClockBack  = "check.clock_back" // the tablet's clock was set back during the visit
+	Excused    = "check.excused"    // required questions that nobody could answer
 	Unchanged  = "check.unchanged"
 	Kin        = "check.kin"  // of staff, without county visit (民发〔2021〕57号 Art. 11, 20)
 	Pair       = "check.pair" // always the same two
@@ -66,7 +67,7 @@ const (
 )
 
 // Codes lists every code, in the order in which hints are shown.
-var Codes = []string{Unreadable, SamePhoto, PhotoTwice, LikePhoto, TwoPlaces, TooFast, TooMany, Backwards, Future, ClockBack, Kin, Unchanged, Far, Moved, Short, Long, Night, Pair, NoPlace}
+var Codes = []string{Unreadable, SamePhoto, PhotoTwice, LikePhoto, TwoPlaces, TooFast, TooMany, Backwards, Future, ClockBack, Excused, Kin, Unchanged, Far, Moved, Short, Long, Night, Pair, NoPlace}
 
 // Params say what is far, fast, short. They are data: a county in the plains and
 // one in the mountains differ.

@@ -63,6 +63,9 @@ func (l *looking) card(c *cards.Card) {
 	}
 	l.photos(c)
 	l.times(c)
+	if c.Excused > 0 { // the reasons are for a person to read
+		l.hint(c.Visit, Hint{Code: Excused, Grave: true, Count: c.Excused})
+	}
 	l.places(c)
 	if c.Kin && !slices.ContainsFunc(c.Workers, func(p uuid.UUID) bool { return l.County != nil && l.County(p) }) {
 		l.hint(c.Visit, Hint{Code: Kin, Grave: true, Text: c.KinWho})

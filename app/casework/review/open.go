@@ -24,7 +24,7 @@ type Line struct {
 	Kind     store.Kind
 	Whose    string // the household's or member's name
 	Field    string
-	Label    string // the question, in the form's default language
+	Label    string // the question
 	Before   string // what the investigators had before their eyes
 	Registry string // what stands there now
 	Visit    string // what this visit says
@@ -53,6 +53,8 @@ type Reviewer struct {
 	Now     func() time.Time
 	NewID   func() uuid.UUID
 	Roll    func(context.Context) (*trust.Roll, error) // to verify attestations; nil: they are not shown
+
+	Language string // of questions and choices, "zh"; empty: the form's own
 }
 
 // A Review is one visit laid beside the registry.
@@ -112,6 +114,7 @@ func (rv *Reviewer) Open(ctx context.Context, visitID uuid.UUID) (*Review, error
 	// The entry is filled as it was: in the day of the visit, since today() in a
 	// constraint must not make an old answer wrong.
 	out.Entry = form.New(forms.Options{Now: s.EndedAt})
+	out.Entry.SetLanguage(rv.Language)
 	answers := map[string]string{}
 	for _, a := range s.Record.Answers {
 		answers[a.Path] = a.Value

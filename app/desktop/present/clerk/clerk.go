@@ -66,7 +66,7 @@ func (c *Clerk) Refresh(ctx context.Context) error {
 // Reviewer decides as this person.
 func (c *Clerk) Reviewer() *review.Reviewer {
 	rv := c.S.Reviewer()
-	rv.Roll = c.S.Office.Merger.Roll
+	rv.Roll, rv.Language = c.S.Office.Merger.Roll, c.S.Say.Language()
 	return rv
 }
 

@@ -30,6 +30,7 @@ type Page struct {
 	Photos []Photo
 	Signed []Signed
 	Groups []Group
+	Blank  []present.Pair // required questions that nobody could answer, and why
 	Others []Other
 	Map    Map
 	Title  string // household
@@ -108,7 +109,6 @@ func (c *Clerk) Page(ctx context.Context, id uuid.UUID) (*Page, error) {
 	if err != nil {
 		return nil, err
 	}
-	open.Entry.SetLanguage(c.S.Say.Language())
 	p := &Page{c: c, Open: open, Keep: map[string]string{}}
 	h := open.Page.Household
 	p.Title, p.Under = cmp.Or(h.Text("name"), "—"), strings.TrimSpace(c.Village(ctx, h.Division)+"　"+h.Text("address"))
@@ -254,9 +254,9 @@ func (p *Page) signatures() {
 }
 
 func (p *Page) answers() {
-	excused := map[string]visit.Excuse{}
+	excused := map[string]string{}
 	for _, x := range p.Open.Visit.Content.Excused {
-		excused[x.Path] = x
+		excused[x.Path] = p.c.T("because", p.c.S.T("excuse_"+x.Why), x.Reason)
 	}
 	for _, g := range p.Open.Entry.Groups() {
 		group := Group{Title: g.Label, Office: strings.Contains(g.Appearance, "office-only")}
@@ -265,16 +265,18 @@ func (p *Page) answers() {
 				p.Groups = append(p.Groups, group)
 			}
 		}
+		whose := ""
 		for _, n := range p.Open.Entry.Inside(g.Path) {
 			switch {
 			case n.Type == "instance":
 				flush()
+				whose = n.RepeatLabel
 				group = Group{Title: g.Label + "　" + n.RepeatLabel, Office: group.Office}
-			case n.Group || n.Repeat || n.Calculated || n.Type == "image" || n.Type == "note":
-			case n.Value == "":
-				if x, ok := excused[n.Path]; ok {
-					group.Lines = append(group.Lines, present.Pair{Label: n.Label, Value: p.c.T("excused", cmp.Or(x.Reason, x.Why))})
-				}
+			case n.Value == "" && excused[n.Path] != "":
+				line := present.Pair{Label: n.Label, Value: p.c.T("excused", excused[n.Path])}
+				group.Lines = append(group.Lines, line)
+				p.Blank = append(p.Blank, present.Pair{Label: strings.TrimSpace(whose + "　" + n.Label), Value: excused[n.Path]})
+			case n.Group || n.Repeat || n.Calculated || n.Type == "image" || n.Type == "note" || n.Value == "":
 			default:
 				group.Lines = append(group.Lines, present.Pair{Label: n.Label, Value: present.Words(n, n.Value)})
 			}
