@@ -210,14 +210,11 @@ func (t *township) watchedBox() fyne.CanvasObject {
 
 func (t *township) calendarBox() fyne.CanvasObject {
 	years, ahead := t.c.CalendarKnown()
-	text := ""
-	for i, y := range years {
-		if i > 0 {
-			text += "、"
-		}
-		text += fmt.Sprint(y)
+	var names []string
+	for _, y := range years {
+		names = append(names, fmt.Sprint(y))
 	}
-	box := container.NewVBox(look.Text(t.say("calendar", text)))
+	box := container.NewVBox(look.Text(t.say("calendar", t.c.List(names))))
 	if !ahead {
 		box.Add(look.Banner(t.say("calendar_missing"), look.Notice))
 	}

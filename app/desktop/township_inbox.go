@@ -263,7 +263,7 @@ func (t *township) filters() fyne.CanvasObject {
 		{"filter_form", o.Forms, t.inbox.Filter.Form, func(f *review.Filter, k string) { f.Form = k }},
 		{"filter_alert", o.Alerts, t.inbox.Filter.Alert, func(f *review.Filter, k string) { f.Alert = k }},
 	} {
-		all := t.say(f.key) + "：" + t.say("filter_all")
+		all := t.say("colon", t.say(f.key), t.say("filter_all"))
 		labels, keys := []string{all}, map[string]string{all: ""}
 		chosen := all
 		for _, x := range f.options {
@@ -334,18 +334,15 @@ func (t *township) batch() {
 			said.Add(look.Text(t.say("batch_left")))
 		}
 		for _, left := range b.Left {
-			text := left.Name + "："
-			for i, why := range left.Why {
-				if i > 0 {
-					text += "、"
-				}
-				if s := t.App.say.Say(why, struct{}{}); s != why {
-					text += s
+			var whys []string
+			for _, why := range left.Why {
+				if strings.HasPrefix(why, "check.") {
+					whys = append(whys, t.c.AlertName(why))
 				} else {
-					text += t.c.AlertName(why)
+					whys = append(whys, t.App.say.Say(why, struct{}{}))
 				}
 			}
-			said.Add(look.Text(text))
+			said.Add(look.Text(t.say("colon", left.Name, t.c.List(whys))))
 		}
 		t.over(t.say("batch", b.Accepted), said, 620)
 	}})

@@ -16,7 +16,7 @@ import (
 // drawMap draws the places of a village's visits around this one, north up, with a
 // scale. There are no tiles without a network, and none are needed to see that a
 // door lies where the others do.
-func drawMap(m clerk.Map) fyne.CanvasObject {
+func drawMap(m clerk.Map, north string) fyne.CanvasObject {
 	reach := 200
 	for _, p := range m.Points {
 		reach = max(reach, int(math.Hypot(float64(p.East), float64(p.North))*1.15))
@@ -44,8 +44,8 @@ func drawMap(m clerk.Map) fyne.CanvasObject {
 	}
 	bar := canvas.NewRectangle(look.Ink)
 	text := caption(scaleWords(scale), look.Ink, false)
-	north := caption("↑ 北", look.Quiet, false)
-	return container.New(layout, append(objects, bar, text, north)...)
+	up := caption("↑ "+north, look.Quiet, false)
+	return container.New(layout, append(objects, bar, text, up)...)
 }
 
 func scaleWords(m int) string {

@@ -82,7 +82,7 @@ func (t *township) sheetScreen(id uuid.UUID) {
 	for _, o := range s.Objections {
 		box := container.NewVBox(look.Bold(o.Name+"　"+o.On), look.Text(o.Text), look.Caption(o.Who), look.Caption(t.say("notice_task", o.Due)))
 		if o.Outcome != "" {
-			box.Add(look.Text(t.say("notice_"+o.Outcome) + "：" + o.Answer))
+			box.Add(look.Text(t.say("colon", t.say("notice_"+o.Outcome), o.Answer)))
 		} else {
 			for _, outcome := range []string{notice.Upheld, notice.Dismissed} {
 				box.Add(look.Big(t.say("notice_"+outcome), nil, func() {

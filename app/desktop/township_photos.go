@@ -50,8 +50,12 @@ func (x *photoView) show() {
 	}
 	under := p.Hint
 	back := func() { x.reviewView.show() }
+	compare := look.Big(x.say("compare"), theme.ViewFullScreenIcon(), x.toggle)
+	if p.Like == (store.Digest{}) { // it resembles none
+		compare.Disable()
+	}
 	bar := container.NewGridWithColumns(5, look.Big("←", nil, func() { x.step(-1) }), look.Big("−", theme.ZoomOutIcon(), func() { x.scale(1 / zoomStep) }),
-		look.Big("+", theme.ZoomInIcon(), func() { x.scale(zoomStep) }), look.Big(x.say("compare"), theme.ViewFullScreenIcon(), x.toggle), look.Big("→", nil, func() { x.step(1) }))
+		look.Big("+", theme.ZoomInIcon(), func() { x.scale(zoomStep) }), compare, look.Big("→", nil, func() { x.step(1) }))
 	x.App.show(x.head(x.say("photo_of", x.at+1, len(x.page.Photos), p.Label, p.When), under, back, x.show), body, bar)
 	next, last := func() { x.step(1) }, func() { x.step(-1) }
 	x.keysOf(map[fyne.KeyName]func(){

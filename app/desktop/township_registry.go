@@ -64,7 +64,7 @@ func (t *township) dispute(d clerk.Dispute, first bool) fyne.CanvasObject {
 
 // settle asks for the reason, which may be empty, and decides.
 func (t *township) settle(d clerk.Dispute, value store.Value) {
-	t.askText(d.Title+"　"+t.say("choose")+"："+t.c.Words(d.Field, value.Show()), t.say("settle_why"), t.say("ok"), func(why string) {
+	t.askText(d.Title+"　"+t.say("colon", t.say("choose"), t.c.Words(d.Field, value.Show())), t.say("settle_why"), t.say("ok"), func(why string) {
 		if !t.fail(t.c.Settle(t.ctx, d, value, why)) {
 			t.conflictsScreen()
 		}
@@ -114,16 +114,7 @@ func (t *township) doubleScreen(d clerk.Double) {
 	take := map[string]bool{} // fields whose value is taken from the one that goes
 	rows := container.NewVBox()
 	shares := []float32{0.24, 0.38, 0.38}
-	names := func(list []string) string {
-		text := ""
-		for i, n := range list {
-			if i > 0 {
-				text += "、"
-			}
-			text += n
-		}
-		return t.say("members", text)
-	}
+	names := func(list []string) string { return t.say("members", t.c.List(list)) }
 	rows.Add(container.New(&columns{shares: shares}, look.Caption(d.Why), look.Bold(d.Heads[0]), look.Bold(d.Heads[1])))
 	rows.Add(container.New(&columns{shares: shares}, look.Caption(""), look.Caption(names(d.Members[0])), look.Caption(names(d.Members[1]))))
 	rows.Add(look.Caption(t.say("merge_take")))

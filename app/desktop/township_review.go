@@ -40,7 +40,7 @@ func (v *reviewView) show() {
 	if p.State != "" && p.Open.State != review.Signed {
 		text := p.State
 		if p.Reason != "" {
-			text += "：" + p.Reason
+			text = t.say("colon", text, p.Reason)
 		}
 		left.Add(look.Banner(text, look.Notice))
 	}
@@ -239,7 +239,7 @@ func clip(s string, most int) string {
 func (v *reviewView) placeBox() fyne.CanvasObject {
 	box := []fyne.CanvasObject{look.Bold(v.say("place")), look.Text(v.page.Map.Text)}
 	if v.page.Map.Known {
-		box = append(box, drawMap(v.page.Map))
+		box = append(box, drawMap(v.page.Map, v.say("north")))
 	}
 	return look.Box(box...)
 }

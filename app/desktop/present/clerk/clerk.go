@@ -95,8 +95,11 @@ func (c *Clerk) Whos(people []uuid.UUID) string {
 	for i, p := range people {
 		names[i] = c.Who(p)
 	}
-	return strings.Join(names, "、")
+	return c.List(names)
 }
+
+// List puts names behind each other.
+func (c *Clerk) List(names []string) string { return strings.Join(names, c.T("comma")) }
 
 // Village is a village's name, as its households have it, or its code.
 func (c *Clerk) Village(ctx context.Context, code string) string {

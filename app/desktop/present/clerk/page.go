@@ -125,11 +125,11 @@ func (c *Clerk) Page(ctx context.Context, id uuid.UUID) (*Page, error) {
 	for _, x := range found {
 		text := c.S.Say.Say(x.Code, x)
 		if x.Person != uuid.Nil {
-			text += "（" + c.Who(x.Person)
+			people := []uuid.UUID{x.Person}
 			if x.Partner != uuid.Nil {
-				text += "、" + c.Who(x.Partner)
+				people = append(people, x.Partner)
 			}
-			text += "）"
+			text += "（" + c.Whos(people) + "）"
 		}
 		if name := c.home(x.Other); name != "" && x.Other != id {
 			text += " · " + name
@@ -256,7 +256,7 @@ func (p *Page) signatures() {
 func (p *Page) answers() {
 	excused := map[string]string{}
 	for _, x := range p.Open.Visit.Content.Excused {
-		excused[x.Path] = p.c.T("because", p.c.S.T("excuse_"+x.Why), x.Reason)
+		excused[x.Path] = p.c.T("colon", p.c.S.T("excuse_"+x.Why), x.Reason)
 	}
 	for _, g := range p.Open.Entry.Groups() {
 		group := Group{Title: g.Label, Office: strings.Contains(g.Appearance, "office-only")}
@@ -295,7 +295,7 @@ func (p *Page) others(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		p.Others = append(p.Others, Other{id, p.c.T("other_line", p.c.at(card.EndedAt(), time.DateOnly), p.c.Whos(card.Workers), p.c.Decision(state)), waiting})
+		p.Others = append(p.Others, Other{id, p.c.T("other_line", p.c.at(card.EndedAt(), time.DateOnly), p.c.Decision(state), p.c.Whos(card.Workers)), waiting})
 	}
 	for _, id := range p.Open.Others {
 		add(id, true)
@@ -431,7 +431,7 @@ func (p *Page) Return(ctx context.Context, remarks ...Remark) error {
 			code = "return." + r.Reason
 			words := p.c.T("return_" + r.Reason)
 			if text != "" {
-				words += "：" + text
+				words = p.c.T("colon", words, text)
 			}
 			text = words
 		}
@@ -439,7 +439,7 @@ func (p *Page) Return(ctx context.Context, remarks ...Remark) error {
 			continue
 		}
 		if n, ok := p.Open.Entry.Node(r.Path); ok && r.Path != "" && r.Reason != "" {
-			text = n.Label + "：" + text
+			text = p.c.T("colon", n.Label, text)
 		}
 		faults = append(faults, review.Fault{Path: r.Path, Text: text, Code: code})
 	}
