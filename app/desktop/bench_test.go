@@ -198,3 +198,38 @@ func BenchmarkADaysWork(b *testing.B) {
 	}
 	b.ReportMetric(float64(heap(true)-before)/float64(b.N)/float64(20<<20), "limit-growth")
 }
+
+// A key in the inbox with 5,000 waiting: what it takes until the two lines are drawn
+// anew, whole window or not. Painting the window by the software painter alone is
+// measured beside it; on a desk the graphics chip does that part.
+func BenchmarkKeyInAnInboxOf5000(b *testing.B) {
+	was := background
+	background = func(f func()) { f() }
+	defer func() { background = was }()
+	dir := b.TempDir()
+	c, err := practice.SetUp(context.Background(), world.Real(), dir, 96, "township")
+	require.NoError(b, err)
+	require.NoError(b, c.Flood(context.Background(), 5000))
+	require.NoError(b, c.Close())
+	h := openWith(b, Options{World: world.Real(), Dir: folder(dir, "township"), Lang: "zh", TextSize: 18}, fyne.NewSize(1280, 800))
+	h.unlock("乡镇专干（虚构）")
+	require.Len(b, h.app.town.inbox.Shown, 5000)
+	h.app.win.Canvas().Capture()
+	var painting, longest time.Duration
+	for b.Loop() {
+		key := fyne.KeyJ
+		if at := h.app.town.inbox.At; at == 4999 || at > 0 && b.N%7 == 3 {
+			key = fyne.KeyHome
+		}
+		start := time.Now()
+		h.press(key)
+		pressed := time.Now()
+		h.app.win.Canvas().Capture()
+		painting += time.Since(pressed)
+		longest = max(longest, pressed.Sub(start))
+	}
+	b.ReportMetric(float64(painting.Microseconds())/float64(b.N)/1000, "ms_painting")
+	b.ReportMetric(float64(longest.Microseconds())/1000, "ms_longest_key")
+	b.ReportMetric(float64(b.Elapsed()-painting)/float64(b.N)/float64(16*time.Millisecond), "of_16ms")
+	b.ReportMetric(float64(b.Elapsed())/float64(b.N)/float64(16*time.Millisecond), "of_16ms_painted")
+}

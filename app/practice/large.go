@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/fxamacker/cbor/v2"
 	"github.com/google/uuid"
@@ -16,6 +17,7 @@ import (
 	"ironfeet/app/casework/review"
 	"ironfeet/app/casework/visit"
 	"ironfeet/assets/yunqi"
+	"ironfeet/forms"
 	"ironfeet/store"
 	"ironfeet/store/world"
 )
@@ -105,6 +107,50 @@ func Copies(ctx context.Context, of *office.Office, of1 *visit.Signed, visits in
 		}
 		if _, err := r.Write(ctx, r.Identity().Node, edits...); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// Flood writes so many signed visits into the township's folder, each with 120 answers
+// and 12 photos named, as a year of campaigns leaves them to be reviewed. Nobody
+// attested them: they are for measuring.
+func (c *County) Flood(ctx context.Context, visits int) error {
+	town := c.Nodes["township"]
+	enc, err := cbor.CoreDetEncOptions().EncMode()
+	if err != nil {
+		return err
+	}
+	now := town.Office.World.Now()
+	var edits []store.Edit
+	for i := range visits {
+		h := c.Sample.Households[i%len(c.Sample.Households)]
+		record := forms.Record{Form: HomeVisit, Version: "1"}
+		for q := range 120 {
+			record.Answers = append(record.Answers, forms.Answer{Path: fmt.Sprintf("/data/group%d/question%d", q/12, q), Type: "text", Value: fmt.Sprintf("第 %d 项的回答，第 %d 户", q, i)})
+		}
+		record.Answers = append(record.Answers, forms.Answer{Path: "/data/visit/location", Type: "geopoint", Value: fmt.Sprintf("23.%04d 106.%04d 310 8", 1000+i%300, 2000+i%200)})
+		began := now.Add(-time.Duration(visits-i) * time.Hour)
+		content := visit.Content{Version: 1, Visit: town.Office.World.NewID(), Household: h.ID, Division: h.Village.Code, Outcome: "completed", Record: record.Encode(),
+			Started: began.UnixMilli(), Ended: began.Add(40 * time.Minute).UnixMilli(), Seen: map[string]map[string][]store.ChangeID{}}
+		for p := range 12 {
+			content.Photos = append(content.Photos, visit.Photo{Path: fmt.Sprintf("/data/photo%d", p), Digest: store.DigestOf(fmt.Append(nil, i, p)), Size: 300_000})
+		}
+		raw, err := enc.Marshal(content)
+		if err != nil {
+			return err
+		}
+		digest := sha256.Sum256(raw)
+		edits = append(edits, store.Edit{Kind: store.Visit, Entity: content.Visit, Division: h.Village.Code, Blobs: content.Blobs(), Fields: map[string]store.Value{
+			"parent": store.Text(h.ID.String()), "state": store.Text("signed"), "form": store.Text(record.Form), "version": store.Text("1"), "outcome": store.Text("completed"),
+			"content": store.Bytes(raw), "digest": store.Bytes(digest[:]), "attestations": store.Of([][]byte{}),
+			"investigators": store.Of([]string{uuid.NewSHA1(uuid.Nil, fmt.Append(nil, i%9)).String(), uuid.NewSHA1(uuid.Nil, fmt.Append(nil, 10+i%7)).String()}),
+		}})
+		if len(edits) == 500 || i == visits-1 {
+			if _, err := town.Office.Replica.Write(ctx, town.People[0].ID, edits...); err != nil {
+				return err
+			}
+			edits = edits[:0]
 		}
 	}
 	return nil
