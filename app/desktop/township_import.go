@@ -246,15 +246,15 @@ func (t *township) startWatch() {
 	ctx, stop := context.WithCancel(t.ctx)
 	t.watch = &watcher{stop}
 	session := t.session
-	look := &intake.Watch{Dir: dir}
+	pace := watchPace()
 	go func() {
-		tick := time.NewTicker(clerk.LookEvery)
-		defer tick.Stop()
+		defer pace.stop()
+		look := &intake.Watch{Dir: dir}
 		for {
 			select {
 			case <-ctx.Done():
 				return
-			case <-tick.C:
+			case <-pace.ticks:
 			}
 			files := look.Look(session.Office.World.Disk)
 			gone := false
@@ -266,6 +266,19 @@ func (t *township) startWatch() {
 			if gone {
 				return
 			}
+			pace.looked()
 		}
 	}()
+}
+
+// A pace says when to look into the watched folder, and hears when it was done.
+type pace struct {
+	ticks        <-chan time.Time
+	looked, stop func()
+}
+
+// watchPace is the clock's; tests have their own.
+var watchPace = func() pace {
+	tick := time.NewTicker(clerk.LookEvery)
+	return pace{tick.C, func() {}, tick.Stop}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ironfeet/app/casework/checks"
+	"ironfeet/app/casework/intake"
 	"ironfeet/app/casework/publish"
 	"ironfeet/app/casework/registry"
 	"ironfeet/app/casework/review"
@@ -308,4 +309,95 @@ func TestWhatSpeaksAgainstAVisitIsOnTheScreen(t *testing.T) {
 		}
 		h.app.lock()
 	}
+}
+
+// The watched folder in the app itself: a file that is still being copied is left
+// alone, a torn one gives what it has and all of it once it is whole, one that was
+// read is not read again, a copy of it changes nothing, and a locked machine reads
+// nothing.
+func TestAWatchedFolder(t *testing.T) {
+	wasPace, was := watchPace, background
+	ticks, looked, ended := make(chan time.Time), make(chan struct{}), make(chan struct{}, 1)
+	watchPace = func() pace {
+		return pace{ticks, func() { looked <- struct{}{} }, func() { ended <- struct{}{} }}
+	}
+	background = func(f func()) { f() }
+	t.Cleanup(func() { watchPace, background = wasPace, was })
+	ctx := context.Background()
+	dir, c := campaign(t)
+	carriers := map[string][]byte{}
+	for _, folder := range []string{"tablet-a", "tablet-b"} {
+		path := filepath.Join(dir, folder+".ironfeet")
+		_, err := c.Nodes[folder].Office.WriteCarrier(ctx, path)
+		require.NoError(t, err)
+		carriers[folder], err = os.ReadFile(path)
+		require.NoError(t, err)
+	}
+	watched := filepath.Join(dir, "watched")
+	require.NoError(t, os.MkdirAll(watched, 0o700))
+	require.NoError(t, c.Close())
+
+	at := morning
+	h := openWith(t, Options{World: still(&at), Dir: filepath.Join(dir, "township"), Lang: "zh", TextSize: 18}, townSizes[0])
+	h.unlock("乡镇专干（虚构）")
+	require.NoError(t, h.app.town.c.SetWatched(ctx, watched))
+	h.app.town.startWatch()
+	h.app.town.importScreen()
+	h.sees("自动读入的文件夹：" + watched)
+	wait := func(c <-chan struct{}) {
+		t.Helper()
+		select {
+		case <-c:
+		case <-time.After(30 * time.Second):
+			require.Fail(t, "the folder is not looked at")
+		}
+	}
+	look := func() { t.Helper(); ticks <- at; wait(looked) }
+	states := func() string {
+		all := ""
+		for _, f := range h.app.town.intake.files {
+			all += filepath.Base(f.Path) + " " + f.File.State + fmt.Sprintf(" %d/%d, ", f.New, f.Already)
+		}
+		return all
+	}
+	write := func(name string, data []byte) {
+		t.Helper()
+		require.NoError(t, os.WriteFile(filepath.Join(watched, name), data, 0o600))
+	}
+	a := carriers["tablet-a"]
+	for part := 1; part <= 4; part++ { // copied piece by piece: it never stands still
+		write("a.ironfeet", a[:len(a)*part/5])
+		look()
+	}
+	write("信.txt", []byte("不是"))
+	require.Empty(t, states(), "what is still being copied is not read")
+	look()
+	require.Contains(t, states(), "a.ironfeet torn", "it has stood still: what is whole of it is taken")
+	require.Equal(t, 1, len(h.app.town.intake.files))
+	write("a.ironfeet", a)
+	look()
+	look()
+	require.Equal(t, 2, len(h.app.town.intake.files), states())
+	require.Equal(t, intake.Done, h.app.town.intake.files[1].File.State)
+	h.sees("文件不完整，已读入前一部分", "已读入")
+	look()
+	require.Equal(t, 2, len(h.app.town.intake.files), "once")
+	write("a（副本）.ironfeet", a)
+	write("b.ironfeet", carriers["tablet-b"])
+	look()
+	look()
+	require.Equal(t, 4, len(h.app.town.intake.files), states())
+	for _, f := range h.app.town.intake.files[2:] {
+		require.Equal(t, intake.Done, f.File.State)
+		require.Zero(t, f.New, "the network had brought all of it, or the first copy")
+	}
+	n, err := h.app.session.Office.Replica.Count(ctx, store.Query{Kind: store.Visit})
+	require.NoError(t, err)
+	require.Equal(t, 4, n)
+
+	// Nobody is at work: nothing is read, and the looking ends.
+	write("c.ironfeet", carriers["tablet-b"])
+	h.app.unlockScreen()
+	ticks <- at
+	wait(ended)
 }
