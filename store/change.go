@@ -30,7 +30,8 @@ const (
 	List          Kind = "list"
 	Person        Kind = "person" // a worker
 	Node          Kind = "node"
-	Notice        Kind = "notice" // 公示: a sheet posted in a village, and what was said against it
+	Notice        Kind = "notice"  // 公示: a sheet posted in a village, and what was said against it
+	Opinion       Kind = "opinion" // 初审意见: what the township thinks of a case before the county decides
 )
 
 // Clock is a hybrid logical clock: Unix milliseconds << 16 | counter. It orders

@@ -10,6 +10,8 @@ import (
 	"github.com/google/uuid"
 
 	"ironfeet/app/casework/determination"
+	"ironfeet/app/casework/notice"
+	"ironfeet/app/casework/opinion"
 	"ironfeet/app/casework/publish"
 	"ironfeet/app/casework/review"
 	"ironfeet/app/casework/visit"
@@ -54,6 +56,7 @@ func (c *Console) determinations(w http.ResponseWriter, r *http.Request, a *acco
 		Visit                         uuid.UUID
 		Name, Village, Label, Missing string
 		Amount                        string
+		Township                      string // its opinion
 		Near, Undecided               bool
 		Ended                         any
 	}
@@ -71,6 +74,9 @@ func (c *Console) determinations(w http.ResponseWriter, r *http.Request, a *acco
 				if rs, err = determination.Rules(r.Context(), c.Office.Replica, s); err == nil {
 					rules[day] = rs
 				}
+			}
+			if o, err := opinion.On(r.Context(), c.Office.Replica, s.ID); err == nil && o != nil && o.State == opinion.Given {
+				one.Township = o.Label + " " + o.Amount.String()
 			}
 			if rs != nil {
 				d := determination.Suggest(rs, s)
@@ -136,6 +142,16 @@ func (c *Console) determination(w http.ResponseWriter, r *http.Request, a *accou
 	data := map[string]any{
 		"Visit": s.ID, "Household": s.Content.Household, "Name": name, "D": d, "Done": done, "State": state, "Ended": s.EndedAt(), "Categories": decidable,
 		"May": may(a.Role, decide) && state == review.Accepted && done == nil && d.Category != standards.Undecided, "Undecided": d.Category == standards.Undecided,
+	}
+	if o, err := opinion.On(r.Context(), c.Office.Replica, s.ID); err != nil {
+		c.broken(w, r, err)
+		return
+	} else if o != nil && o.State == opinion.Given {
+		data["Opinion"] = o
+		if data["Sheet"], err = notice.Of(r.Context(), c.Office.Replica, s.Division, o.ID); err != nil {
+			c.broken(w, r, err)
+			return
+		}
 	}
 	if done != nil {
 		fen, _ := done.Fields["amount_fen"].Int()

@@ -22,7 +22,12 @@ func (t *township) noticesScreen() {
 	if t.fail(err) {
 		return
 	}
-	left := container.NewVBox(look.Bold(t.say("notice_pending")))
+	cases, err := t.c.Cases(t.ctx)
+	if t.fail(err) {
+		return
+	}
+	left := container.NewVBox(look.NewTile(container.NewBorder(nil, nil, nil, widget.NewIcon(theme.NavigateNextIcon()),
+		container.New(look.Tight(), look.Bold(t.say("opinion")), look.Caption(t.say("cases", len(cases))))), t.opinionsScreen), look.Bold(t.say("notice_pending")))
 	for _, d := range pending {
 		box := container.NewVBox(look.Text(t.say("notice_pending_line", t.c.DraftTitle(d), len(d.Rows))))
 		if d.MinorsLeftOut > 0 {

@@ -15,6 +15,7 @@ import (
 	"ironfeet/app/casework/chain"
 	"ironfeet/app/casework/determination"
 	"ironfeet/app/casework/office"
+	"ironfeet/app/casework/opinion"
 	"ironfeet/app/casework/publish"
 	"ironfeet/app/casework/visit"
 	"ironfeet/app/words"
@@ -44,14 +45,15 @@ func (c *DeterminationPendingCmd) Run(o *Output) error {
 			return nil, err
 		}
 		type line struct {
-			Visit     uuid.UUID `json:"visit"`
-			Household uuid.UUID `json:"household"`
-			Division  string    `json:"division"`
-			Category  string    `json:"category"`
-			Label     string    `json:"label"`
-			Amount    string    `json:"amount"`
-			Near      bool      `json:"near"`
-			Missing   []string  `json:"missing,omitempty"`
+			Visit     uuid.UUID    `json:"visit"`
+			Household uuid.UUID    `json:"household"`
+			Division  string       `json:"division"`
+			Category  string       `json:"category"`
+			Label     string       `json:"label"`
+			Amount    string       `json:"amount"`
+			Near      bool         `json:"near"`
+			Missing   []string     `json:"missing,omitempty"`
+			Opinion   *opinionJSON `json:"opinion,omitempty"` // of the township
 		}
 		lines := []line{}
 		for _, s := range list {
@@ -59,7 +61,11 @@ func (c *DeterminationPendingCmd) Run(o *Output) error {
 			if err != nil {
 				return nil, err
 			}
-			lines = append(lines, line{s.ID, s.Content.Household, s.Division, d.Category, d.Label, d.Yuan, d.Near, d.Missing})
+			o, err := opinion.On(ctx, of.Replica, s.ID)
+			if err != nil {
+				return nil, err
+			}
+			lines = append(lines, line{s.ID, s.Content.Household, s.Division, d.Category, d.Label, d.Yuan, d.Near, d.Missing, opinionOf(o)})
 		}
 		if c.JSON {
 			return nil, printJSON(o, lines)
@@ -72,11 +78,30 @@ func (c *DeterminationPendingCmd) Run(o *Output) error {
 			for _, m := range l.Missing {
 				fmt.Fprintf(o.Out, " missing: %s", m)
 			}
+			if l.Opinion != nil {
+				fmt.Fprintf(o.Out, " township: %s %s", l.Opinion.Label, l.Opinion.Amount)
+			}
 			fmt.Fprintln(o.Out)
 		}
 		fmt.Fprintf(o.Err, "%d visits wait\n", len(lines))
 		return nil, nil
 	})
+}
+
+// opinionJSON is the township's opinion on a case that waits.
+type opinionJSON struct {
+	Category string `json:"category"`
+	Label    string `json:"label"`
+	Amount   string `json:"amount"`
+	Reason   string `json:"reason,omitempty"`
+	On       string `json:"on"`
+}
+
+func opinionOf(o *opinion.Opinion) *opinionJSON {
+	if o == nil || o.State != opinion.Given {
+		return nil
+	}
+	return &opinionJSON{o.Category, o.Label, o.Amount.String(), o.Reason, o.On}
 }
 
 func suggested(ctx context.Context, of *office.Office, s *visit.Signed) (standards.Decision, error) {
@@ -117,6 +142,13 @@ func (c *DeterminationShowCmd) Run(o *Output) error {
 			}
 			if d, err = suggested(ctx, of, s); err != nil {
 				return nil, err
+			}
+			given, err := opinion.On(ctx, of.Replica, s.ID)
+			if err != nil {
+				return nil, err
+			}
+			if x := opinionOf(given); x != nil {
+				head = []string{words.In(o.Lang).Say("trace.opinion", x)}
 			}
 		default:
 			return nil, &FindError{Text: c.ID.String()}

@@ -74,6 +74,7 @@ var table = []struct {
 	{store.Determination, []Role{County, Approver, ChildApprover}, TownshipUp},
 	{store.Alert, []Role{County}, TownshipUp},
 	{store.Notice, []Role{Township, County}, TownshipUp},
+	{store.Opinion, []Role{Township}, TownshipUp},
 	{store.List, []Role{County}, CountyOnly},
 	{store.Form, []Role{County}, Everyone},
 	{store.Standards, []Role{County}, Everyone},

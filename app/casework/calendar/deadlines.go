@@ -3,6 +3,7 @@ package calendar
 import (
 	"bytes"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -111,6 +112,20 @@ func ReadRules(file string, data []byte) (Rules, error) {
 		return nil, &LineError{file, 0, "empty", ""}
 	}
 	return rules, nil
+}
+
+// Earliest is the first deadline of a procedure that is counted from an event, but for
+// some steps: those that are done, or are not this county's way.
+func (rs Rules) Earliest(c *Calendar, procedure, event string, from time.Time, but ...string) (first Rule, due time.Time, sure, ok bool) {
+	for _, r := range rs {
+		if r.Procedure != procedure && r.Procedure != "*" || r.From != event || slices.Contains(but, r.Step) {
+			continue
+		}
+		if d, s := r.Due(c, from); !ok || d.Before(due) {
+			first, due, sure, ok = r, d, s, true
+		}
+	}
+	return first, due, sure, ok
 }
 
 // Find returns the rule of a procedure's step, or the one for all procedures.

@@ -48,7 +48,7 @@ func Of(ctx context.Context, r *store.Replica, household uuid.UUID) ([]Entry, er
 		c.names[e.ID] = e.Text("name")
 	}
 	visits := []uuid.UUID{}
-	for _, kind := range []store.Kind{store.Alert, store.Task, store.Visit, store.Determination, store.Need} {
+	for _, kind := range []store.Kind{store.Alert, store.Task, store.Visit, store.Opinion, store.Determination, store.Need} {
 		list, err := r.Entities(ctx, store.Query{Kind: kind, Parent: household.String()})
 		if err != nil {
 			return nil, err
@@ -86,7 +86,7 @@ func Of(ctx context.Context, r *store.Replica, household uuid.UUID) ([]Entry, er
 
 // order is how things follow one another within one moment.
 func order(what string) int {
-	for i, prefix := range []string{"alert", "task", "visit", "review", "decided", "aid", "need", "notice"} {
+	for i, prefix := range []string{"alert", "task", "visit", "review", "opinion", "decided", "aid", "need", "notice"} {
 		if len(what) >= len(prefix) && what[:len(prefix)] == prefix {
 			return i
 		}
@@ -169,6 +169,11 @@ func (c *chain) states(ctx context.Context, r *store.Replica, e *store.Entity) e
 		case store.Need:
 			if state != "" {
 				c.add(at, "need_"+state, e.ID, ch.Author, map[string]string{"label": text("label"), "department": text("department"), "answer": text("answer")})
+			}
+		case store.Opinion:
+			if state != "" {
+				fen, _ := field["amount_fen"].Int()
+				c.add(at, "opinion_"+state, e.ID, ch.Author, map[string]string{"label": text("label"), "yuan": yuan(fen), "reason": text("reason")})
 			}
 		case store.Determination:
 			if !decision {

@@ -149,6 +149,33 @@ type Choice struct {
 	Revise bool
 }
 
+// Chosen is what a person's choice comes to beside a suggestion: category, label and
+// amount filled in. It is an error where facts are missing, nobody can mean the amount,
+// or it differs and nobody says why.
+func Chosen(d standards.Decision, c Choice) (Choice, error) {
+	if c.Category == "" {
+		c.Category, c.Label = d.Category, d.Label
+	}
+	if c.Category == standards.Undecided {
+		return c, fmt.Errorf("%w: %v", ErrUndecidable, d.Missing)
+	}
+	same := c.Category == d.Category
+	if c.Amount == nil {
+		amount := d.Amount
+		if !same {
+			amount = 0 // the rules worked an amount out for another category
+		}
+		c.Amount = &amount
+	}
+	if *c.Amount < 0 || *c.Amount > mostAmount {
+		return c, &AmountError{*c.Amount}
+	}
+	if same = same && *c.Amount == d.Amount; c.Reason == "" && (!same || c.Revise) {
+		return c, ErrNoReason
+	}
+	return c, nil
+}
+
 // ID is the determination of a visit: two who decide one case at once write the
 // same one, and where they disagree both values stay until a person settles it.
 func ID(visitID uuid.UUID) uuid.UUID { return uuid.NewSHA1(visitID, []byte("determination")) }
@@ -156,25 +183,11 @@ func ID(visitID uuid.UUID) uuid.UUID { return uuid.NewSHA1(visitID, []byte("dete
 // Decide writes a person's decision with the suggestion, its whole trace and the
 // version of the rules; the household's aid in the registry follows it.
 func Decide(ctx context.Context, r *store.Replica, person uuid.UUID, now time.Time, s *visit.Signed, d standards.Decision, c Choice) (uuid.UUID, error) {
-	if c.Category == "" {
-		c.Category, c.Label = d.Category, d.Label
+	c, err := Chosen(d, c)
+	if err != nil {
+		return uuid.Nil, err
 	}
-	if c.Category == standards.Undecided {
-		return uuid.Nil, fmt.Errorf("household %s: %w: %v", s.Content.Household, ErrUndecidable, d.Missing)
-	}
-	same := c.Category == d.Category
-	amount := d.Amount
-	if !same {
-		amount = 0 // the rules worked an amount out for another category
-	}
-	if c.Amount != nil {
-		if amount, same = *c.Amount, same && *c.Amount == d.Amount; amount < 0 || amount > mostAmount {
-			return uuid.Nil, &AmountError{amount}
-		}
-	}
-	if c.Reason == "" && (!same || c.Revise) {
-		return uuid.Nil, ErrNoReason
-	}
+	amount, same := *c.Amount, c.Category == d.Category && *c.Amount == d.Amount
 	trace, err := json.Marshal(d)
 	if err != nil {
 		return uuid.Nil, fmt.Errorf("write down the trace: %w", err)

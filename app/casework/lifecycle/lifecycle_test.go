@@ -11,6 +11,7 @@ import (
 	"ironfeet/app/casework/lifecycle"
 	"ironfeet/app/casework/needs"
 	"ironfeet/app/casework/notice"
+	"ironfeet/app/casework/opinion"
 	"ironfeet/app/casework/review"
 	"ironfeet/app/casework/tasks"
 	"ironfeet/sync/trust"
@@ -26,6 +27,7 @@ func TestDrawingsAreTheTables(t *testing.T) {
 		{"../tasks/tasks.go", tasks.LifeCycle},
 		{"../review/states.go", review.LifeCycle},
 		{"../notice/notice.go", notice.LifeCycle},
+		{"../opinion/opinion.go", opinion.LifeCycle},
 		{"../alerts/alerts.go", alerts.LifeCycle},
 		{"../needs/needs.go", needs.LifeCycle},
 	} {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"ironfeet/app/casework/calendar"
+	"ironfeet/app/casework/opinion"
 	"ironfeet/app/casework/registry"
 	"ironfeet/app/casework/review"
 	"ironfeet/store"
@@ -19,11 +20,63 @@ import (
 // A Draftable village has households to post.
 type Draftable struct {
 	Division, Village, Procedure string
+	Opinions                     bool // of the township, before the county decides
 	Rows                         []Row
 	MinorsLeftOut                int
 }
 
-// Pending lists, by village and category, the households whose newest
+// A basis is what a household can be posted for: the township's opinion, or the
+// county's determination.
+type basis struct {
+	e       *store.Entity
+	opinion bool
+}
+
+func (b basis) same(o basis) bool {
+	mine, _ := b.e.Fields["amount_fen"].Int()
+	theirs, _ := o.e.Fields["amount_fen"].Int()
+	return b.e.Text("category") == o.e.Text("category") && mine == theirs
+}
+
+// bases finds of every household what it is to be posted for: its newest opinion or
+// determination. A determination that says what the opinion on the same visit said is
+// not posted a second time; one that differs is (domain.md §2, steps 10 to 12).
+func bases(ctx context.Context, r *store.Replica, division string, done map[uuid.UUID]bool) (map[uuid.UUID]basis, error) {
+	newest := map[uuid.UUID]basis{}
+	opinions := map[string]basis{} // by visit
+	for _, kind := range []store.Kind{store.Opinion, store.Determination} {
+		list, err := r.Entities(ctx, store.Query{Kind: kind, Division: division})
+		if err != nil {
+			return nil, fmt.Errorf("read what is to be posted in %s: %w", division, err)
+		}
+		for _, e := range list {
+			id, err := uuid.Parse(e.Text("parent"))
+			if err != nil || e.Fields["deleted"].Bool() || kind == store.Opinion && e.Text("state") != opinion.Given {
+				continue
+			}
+			b := basis{e, kind == store.Opinion}
+			if b.opinion {
+				opinions[e.Text("visit")] = b
+			}
+			old, there := newest[id]
+			replaces := !there || cmp.Or(cmp.Compare(old.e.Updated, e.Updated), slices.Compare(old.e.ID[:], e.ID[:])) < 0
+			if there && old.opinion && !b.opinion && old.e.Text("visit") == e.Text("visit") {
+				replaces = true // whatever the clocks say, the county follows the township
+			}
+			if replaces {
+				newest[id] = b
+			}
+		}
+	}
+	for id, b := range newest {
+		if o, ok := opinions[b.e.Text("visit")]; ok && !b.opinion && done[o.e.ID] && o.same(b) {
+			delete(newest, id)
+		}
+	}
+	return newest, nil
+}
+
+// Pending lists, by village and category, the households whose newest opinion or
 // determination is to be posted and stands on no sheet yet. One whose objection
 // was answered is posted anew.
 func Pending(ctx context.Context, r *store.Replica, division string, now time.Time) ([]Draftable, error) {
@@ -31,27 +84,21 @@ func Pending(ctx context.Context, r *store.Replica, division string, now time.Ti
 	if err != nil {
 		return nil, err
 	}
-	decided, err := r.Entities(ctx, store.Query{Kind: store.Determination, Division: division})
-	if err != nil {
-		return nil, fmt.Errorf("read the determinations of %s: %w", division, err)
-	}
 	done, err := posted(ctx, r, division)
 	if err != nil {
 		return nil, err
 	}
-	newest := map[uuid.UUID]*store.Entity{}
-	for _, e := range decided {
-		id, err := uuid.Parse(e.Text("parent"))
-		if err != nil || e.Fields["deleted"].Bool() {
-			continue
-		}
-		if old := newest[id]; old == nil || cmp.Or(cmp.Compare(old.Updated, e.Updated), slices.Compare(old.ID[:], e.ID[:])) < 0 {
-			newest[id] = e
-		}
+	newest, err := bases(ctx, r, division, done)
+	if err != nil {
+		return nil, err
 	}
-	byKey := map[[2]string]*Draftable{}
-	for household, e := range newest {
-		category := e.Text("category")
+	type group struct {
+		division, category string
+		opinions           bool
+	}
+	byKey := map[group]*Draftable{}
+	for household, b := range newest {
+		e, category := b.e, b.e.Text("category")
 		if done[e.ID] || !slices.Contains(params.Posted, category) {
 			continue
 		}
@@ -59,17 +106,22 @@ func Pending(ctx context.Context, r *store.Replica, division string, now time.Ti
 		if err != nil {
 			return nil, err
 		}
-		key := [2]string{page.Household.Division, category}
+		key := group{page.Household.Division, category, b.opinion}
 		d := byKey[key]
 		if d == nil {
-			d = &Draftable{Division: key[0], Village: cmp.Or(page.Household.Text("village"), key[0]), Procedure: category}
+			d = &Draftable{Division: key.division, Village: cmp.Or(page.Household.Text("village"), key.division), Procedure: category, Opinions: b.opinion}
 			byKey[key] = d
 		}
 		if minorApplicant(page, now) {
 			d.MinorsLeftOut++
 			continue
 		}
-		row := Row{Household: household, Determination: e.ID, Name: page.Household.Text("name"), Village: d.Village}
+		row := Row{Household: household, Name: page.Household.Text("name"), Village: d.Village}
+		if b.opinion {
+			row.Opinion = e.ID
+		} else {
+			row.Determination = e.ID
+		}
 		row.Amount, _ = e.Fields["amount_fen"].Int() // 0 where nobody worked one out
 		for _, m := range page.Members {
 			if m.Text("counted") != "no" {
@@ -86,9 +138,16 @@ func Pending(ctx context.Context, r *store.Replica, division string, now time.Ti
 		list = append(list, *d)
 	}
 	slices.SortFunc(list, func(a, b Draftable) int {
-		return cmp.Or(strings.Compare(a.Division, b.Division), strings.Compare(a.Procedure, b.Procedure))
+		return cmp.Or(strings.Compare(a.Division, b.Division), strings.Compare(a.Procedure, b.Procedure), btoi(a.Opinions)-btoi(b.Opinions))
 	})
 	return list, nil
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // minorApplicant says whether the household's applicant, its head, is under 18. A
@@ -107,7 +166,7 @@ func minorApplicant(p *registry.Page, now time.Time) bool {
 	return len(p.Members) > 0 && !slices.ContainsFunc(p.Members, adult)
 }
 
-// posted are the determinations that stand on a sheet, but for those whose
+// posted are the opinions and determinations that stand on a sheet, but for those whose
 // objection was answered since.
 func posted(ctx context.Context, r *store.Replica, division string) (map[uuid.UUID]bool, error) {
 	sheets, err := List(ctx, r, division)
@@ -121,10 +180,10 @@ func posted(ctx context.Context, r *store.Replica, division string) (map[uuid.UU
 			continue
 		}
 		for _, row := range s.Rows {
-			done[row.Determination] = true
+			done[row.source()] = true
 			for _, o := range s.Objections {
 				if o.Household == row.Household && o.Outcome != "" {
-					done[row.Determination] = false // 特困: 重新公示, 民发〔2021〕43号 Art. 15
+					done[row.source()] = false // 特困: 重新公示, 民发〔2021〕43号 Art. 15
 				}
 			}
 		}
@@ -147,6 +206,7 @@ func Make(ctx context.Context, rv *review.Reviewer, d Draftable) (uuid.UUID, err
 	id := rv.NewID()
 	_, err = rv.Replica.Write(ctx, rv.Person, store.Edit{Kind: store.Notice, Entity: id, Division: d.Division, Fields: map[string]store.Value{
 		"state": store.Text(Draft), "village": store.Text(d.Village), "procedure": store.Text(d.Procedure), "rows": store.Of(d.Rows),
+		"opinions": store.Bool(d.Opinions),
 	}})
 	if err != nil {
 		return uuid.Nil, fmt.Errorf("make a notice for %s: %w", d.Village, err)

@@ -57,6 +57,15 @@ type Row struct {
 	Members       int       `cbor:"4,keyasint"` // counted ones
 	Amount        int64     `cbor:"5,keyasint"` // fen a month
 	Village       string    `cbor:"6,keyasint"`
+	Opinion       uuid.UUID `cbor:"7,keyasint,omitempty"` // the township's, where no determination stands behind the row yet
+}
+
+// source is what a row was made from.
+func (r Row) source() uuid.UUID {
+	if r.Opinion != uuid.Nil {
+		return r.Opinion
+	}
+	return r.Determination
 }
 
 // A Sheet is one posting in one village.
@@ -65,6 +74,7 @@ type Sheet struct {
 	Division    string // the village, 12 digits
 	Village     string
 	Procedure   string // dibao, tekun, …
+	Opinions    bool   // what is posted are the township's opinions (初审公示), not the county's decisions
 	State       string
 	Rows        []Row
 	From, Until string       // first and last day, YYYY-MM-DD; "" while a draft
@@ -133,7 +143,7 @@ func SetParams(ctx context.Context, r *store.Replica, p Params) error {
 
 // A SheetError says why a sheet cannot be made, posted or closed.
 type SheetError struct {
-	Why   string // never_posted, nobody, no_place, no_first_photo, no_last_photo, not_over, not_posted, unknown_household, answered
+	Why   string // never_posted, nobody, no_place, no_first_photo, no_last_photo, not_over, not_posted, unknown_household, answered, withdrawn
 	Until string
 }
 
@@ -164,7 +174,7 @@ func List(ctx context.Context, r *store.Replica, division string) ([]Sheet, erro
 			objections[o.Sheet] = append(objections[o.Sheet], o)
 			continue
 		}
-		s := Sheet{ID: e.ID, Division: e.Division, Village: e.Text("village"), Procedure: e.Text("procedure"), State: e.Text("state"), From: e.Text("from"),
+		s := Sheet{ID: e.ID, Division: e.Division, Village: e.Text("village"), Procedure: e.Text("procedure"), Opinions: e.Fields["opinions"].Bool(), State: e.Text("state"), From: e.Text("from"),
 			Until: e.Text("until"), Sure: e.Fields["sure"].Bool(), Place: e.Text("place"), Reason: e.Text("reason")}
 		if err := e.Fields["rows"].Into(&s.Rows); err != nil {
 			return nil, fmt.Errorf("notice %s: %w", e.ID, err)
@@ -204,6 +214,21 @@ func Get(ctx context.Context, r *store.Replica, id uuid.UUID) (*Sheet, error) {
 		}
 	}
 	return nil, fmt.Errorf("notice %s: %w", id, store.ErrNotFound)
+}
+
+// Of is the newest sheet on which an opinion or a determination stands and that was
+// not cancelled, nil if there is none.
+func Of(ctx context.Context, r *store.Replica, division string, source uuid.UUID) (*Sheet, error) {
+	sheets, err := List(ctx, r, division)
+	if err != nil {
+		return nil, err
+	}
+	for i := range sheets {
+		if sheets[i].State != Cancelled && slices.ContainsFunc(sheets[i].Rows, func(row Row) bool { return row.source() == source }) {
+			return &sheets[i], nil
+		}
+	}
+	return nil, nil
 }
 
 // Passed are the rows of a closed sheet against which nothing stands: nobody

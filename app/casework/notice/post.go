@@ -6,7 +6,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"ironfeet/app/casework/calendar"
+	"ironfeet/app/casework/opinion"
 	"ironfeet/app/casework/review"
 	"ironfeet/store"
 )
@@ -52,6 +55,18 @@ func Post(ctx context.Context, rv *review.Reviewer, s *Sheet, from time.Time, pl
 		return &SheetError{Why: "no_place"}
 	case photo.Size == 0:
 		return &SheetError{Why: "no_first_photo"}
+	}
+	for _, row := range s.Rows {
+		if row.Opinion == uuid.Nil {
+			continue
+		}
+		e, err := rv.Replica.Entity(ctx, row.Opinion)
+		if err != nil {
+			return err
+		}
+		if e.Text("state") != opinion.Given {
+			return &SheetError{Why: "withdrawn"}
+		}
 	}
 	until, sure, err := Last(ctx, rv.Replica, s.Procedure, from)
 	if err != nil {

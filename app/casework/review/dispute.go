@@ -50,8 +50,14 @@ func (rv *Reviewer) Disputes(ctx context.Context, division string) ([]Dispute, e
 			return nil, err
 		}
 		d.Whose = e.Text("name")
-		if c.Kind == store.Member {
+		switch c.Kind {
+		case store.Member:
 			d.Household, _ = uuid.Parse(e.Text("parent"))
+		case store.Opinion, store.Determination: // of a household, whose name they do not carry
+			d.Household, _ = uuid.Parse(e.Text("parent"))
+			if home, err := rv.Replica.Entity(ctx, d.Household); err == nil {
+				d.Whose = home.Text("name")
+			}
 		}
 		for _, h := range c.Heads {
 			said := Said{Value: h.Value.Show(), Raw: h.Value, Author: h.Author, At: h.Clock.Time(), Stands: true, ChangeID: h.ChangeID}

@@ -48,6 +48,8 @@ type Task struct {
 	AlertKind     string // of the alerts it came from, "" for none
 	Form          string // form_id to use
 	Returned      string // why the last visit was returned, "" if it was not
+	Accepted      string // the day on which the application behind it was accepted (受理), "" where nobody applied
+	Procedure     string // what was applied for: dibao, tekun, …
 
 	// Shown beside the task; read from the household.
 	Name, Address, LastVisit string
@@ -78,8 +80,10 @@ func Edit(t Task) store.Edit {
 		"parent": store.Text(t.Household.String()), "state": store.Text(Open), "due": store.Text(t.Due),
 		"reason": store.Text(t.Reason), "form": store.Text(t.Form),
 	}
-	if t.AlertKind != "" {
-		fields["alert_kind"] = store.Text(t.AlertKind)
+	for name, text := range map[string]string{"alert_kind": t.AlertKind, "accepted": t.Accepted, "procedure": t.Procedure} {
+		if text != "" {
+			fields[name] = store.Text(text)
+		}
 	}
 	return store.Edit{Kind: store.Task, Entity: t.ID, Division: t.Division, Fields: fields}
 }
@@ -119,6 +123,7 @@ func fromEntity(e *store.Entity) Task {
 	return Task{
 		ID: e.ID, Household: household, Division: e.Division, State: e.Text("state"), Due: e.Text("due"),
 		Reason: e.Text("reason"), AlertKind: e.Text("alert_kind"), Form: e.Text("form"), Returned: e.Text("returned"),
+		Accepted: e.Text("accepted"), Procedure: e.Text("procedure"),
 	}
 }
 

@@ -34,6 +34,9 @@ func Title(s *notice.Sheet) string {
 	if !ok {
 		what = "社会救助"
 	}
+	if s.Opinions {
+		what += "初审"
+	}
 	return s.Village + what + "公示"
 }
 

@@ -54,7 +54,7 @@ func (c *Clerk) Sheets(ctx context.Context) (sheets []Sheet, pending []notice.Dr
 
 // DraftTitle is what a sheet that is not made yet will be called.
 func (c *Clerk) DraftTitle(d notice.Draftable) string {
-	return posting.Title(&notice.Sheet{Village: d.Village, Procedure: d.Procedure})
+	return posting.Title(&notice.Sheet{Village: d.Village, Procedure: d.Procedure, Opinions: d.Opinions})
 }
 
 // MakeSheet makes a draft.
