@@ -34,6 +34,7 @@ type Options struct {
 	Mode     look.Mode
 	Demo     bool   // practice: the PIN is shown, photos can be painted
 	Describe string // file to describe the screen in, for whoever drives the program from outside
+	Keep     bool   // sync in the background while somebody is at work
 }
 
 // App is the app with its one window. It belongs to the main goroutine.
@@ -58,8 +59,15 @@ type App struct {
 	visiting *visitView // the visit that is on the screen, nil if none is
 	touched  time.Time
 	machine  func() present.Machine
+	standing func() present.Standing
 	resume   func()    // where an automatic lock interrupted somebody
 	town     *township // the reviewer's desk, once it was opened
+
+	post     func(func())           // has something done on the screen's goroutine
+	kept     func(present.Standing) // of the screen that is shown: the background got on
+	arrived  func()                 // of the screen that is shown: something came that it may show
+	news     int                    // of the background, as far as the screen shows it
+	networks string                 // through which the machine could reach somebody, last time it was looked
 }
 
 // New makes the app and shows who can unlock it.
@@ -74,7 +82,7 @@ func New(a fyne.App, o Options) *App {
 	if o.Mode != "" {
 		s.Mode = string(o.Mode)
 	}
-	x := &App{options: o, app: a, ctx: context.Background(), thumbs: map[store.Digest]fyne.Resource{}}
+	x := &App{options: o, app: a, ctx: context.Background(), thumbs: map[store.Digest]fyne.Resource{}, post: fyne.Do}
 	a.SetIcon(fyne.NewStaticResource("ironfeet.png", icon.PNG))
 	x.win = a.NewWindow("")
 	x.apply(s)
@@ -95,6 +103,7 @@ func New(a fyne.App, o Options) *App {
 	})
 	look.Touched = x.touch
 	x.machine = func() present.Machine { return present.MachineOf(device.Battery("/sys"), o.Dir) }
+	x.standing = func() present.Standing { return x.session.Standing() }
 	x.touch()
 	x.unlockScreen()
 	return x
@@ -127,6 +136,7 @@ func (a *App) apply(s present.Settings) {
 	a.win.SetTitle(a.t("title"))
 	if a.session != nil {
 		a.session.Say = a.say
+		a.keep()
 	}
 }
 
@@ -142,7 +152,7 @@ func (a *App) Run() {
 			case <-ended:
 				return
 			case <-tick.C:
-				fyne.Do(a.lockIfIdle)
+				fyne.Do(a.everyMoment)
 			}
 		}
 	}()
@@ -163,6 +173,7 @@ func (a *App) lock() {
 		a.session = nil
 	}
 	a.thumbs = map[store.Digest]fyne.Resource{} // nothing of anybody stays in memory
+	a.town, a.kept, a.arrived = nil, nil, nil
 }
 
 // t says a sentence of the app.
@@ -177,6 +188,8 @@ type header struct {
 	leave        func() // another screen comes
 	visiting     *visitView
 	busy         func() bool // something is being finished: the machine must not lock itself
+	kept         func(present.Standing)
+	arrived      func() // draws it once more with what came in, where that disturbs nobody
 }
 
 // show puts a screen into the window.
@@ -185,6 +198,10 @@ func (a *App) show(h header, body fyne.CanvasObject, foot ...fyne.CanvasObject) 
 		a.leave()
 	}
 	a.leave, a.again, a.busy, a.dropped = h.leave, h.again, h.busy, nil
+	a.kept, a.arrived = h.kept, h.arrived
+	if a.session != nil {
+		a.news = a.session.Standing().News
+	}
 	a.class = a.widthNow()
 	a.keys = map[fyne.KeyName]func(){}
 	if h.back != nil {

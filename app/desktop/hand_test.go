@@ -33,8 +33,9 @@ func county(t testing.TB, folders ...string) (dir string) {
 
 // A hand uses the app as a person does: it sees texts, taps and types.
 type hand struct {
-	t   testing.TB
-	app *App
+	t     testing.TB
+	app   *App
+	queue chan func() // what goroutines want of the screen, where the hand does it itself
 }
 
 func openWith(t testing.TB, o Options, size fyne.Size) *hand {
@@ -45,7 +46,7 @@ func openWith(t testing.TB, o Options, size fyne.Size) *hand {
 	a := New(test.NewApp(), o)
 	a.win.Resize(size)
 	t.Cleanup(a.lock)
-	return &hand{t, a}
+	return &hand{t: t, app: a}
 }
 
 func open(t testing.TB, dir string, size fyne.Size) *hand {
@@ -99,6 +100,9 @@ func (h *hand) sees(words ...string) {
 		require.True(h.t, strings.Contains(all, w), "%q is not on the screen:\n%.2000s", w, all)
 	}
 }
+
+// has says whether something is on the screen.
+func (h *hand) has(words string) bool { return strings.Contains(h.texts(), words) }
 
 func (h *hand) seesNo(words ...string) {
 	h.t.Helper()

@@ -97,9 +97,9 @@ func (a *App) home() {
 // comes back at the next.
 func (a *App) blank() {
 	content, keys, dropped := a.win.Content(), a.keys, a.dropped
-	again := a.again
+	again, arrived := a.again, a.arrived
 	back := func() {
-		a.keys, a.dropped, a.again = keys, dropped, again
+		a.keys, a.dropped, a.again, a.arrived = keys, dropped, again, arrived
 		a.win.SetContent(content)
 		if a.class != a.widthNow() && again != nil {
 			a.class = a.widthNow()
@@ -107,6 +107,7 @@ func (a *App) blank() {
 		}
 	}
 	a.keys, a.dropped, a.again = map[fyne.KeyName]func(){fyne.KeyEscape: back, fyne.KeySpace: back, fyne.KeyReturn: back}, nil, nil
+	a.arrived = nil
 	cover := look.NewTile(container.NewCenter(look.Small(a.t("blank_hint"))), back)
 	cover.Ground = look.Paper
 	cover.Bare = true

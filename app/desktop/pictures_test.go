@@ -146,7 +146,10 @@ var scenes = []scene{
 	{"signatures", func(h *hand, s stage) { h.app.signScreen(h.draft(s.filled)) }},
 	{"done", func(h *hand, s stage) { h.app.doneScreen(h.draft(s.filled)) }},
 	{"handover", func(h *hand, s stage) { h.app.handoverScreen() }},
-	{"sync", func(h *hand, s stage) { h.app.syncScreen() }},
+	{"sync", func(h *hand, s stage) {
+		h.app.syncScreen()
+		h.app.kept(present.Standing{Pace: present.Talking, Stage: "photos", Part: 0.4, Last: morning.Add(-26 * time.Hour)})
+	}},
 	{"settings", func(h *hand, s stage) { h.app.settingsScreen(h.app.home) }},
 	{"blank", func(h *hand, s stage) { h.app.todayScreen(); h.app.blank() }},
 }
@@ -154,6 +157,9 @@ var scenes = []scene{
 // pretend makes what depends on this very machine the same everywhere.
 func pretend(h *hand) {
 	h.app.session.Office.Server = "https://yunqi.example"
+	h.app.standing = func() present.Standing {
+		return present.Standing{Pace: present.Resting, Part: -1, Last: morning.Add(-18 * time.Minute)}
+	}
 	h.app.machine = func() present.Machine {
 		m := present.MachineOf(device.Power{Percent: 76, Known: true}, "/nowhere")
 		m.SpaceKnown, m.SpaceGB, m.Visits = true, 21, 350

@@ -43,6 +43,10 @@ func (a *App) settingsScreen(back func()) {
 		locks = append(locks, look.Choice(a.t("minutes", minutes), s.LockMinutes == minutes, change(func(n *present.Settings) { n.LockMinutes = minutes })))
 	}
 	list := container.NewVBox(part(a.t("set_text"), sizes...), part(a.t("set_mode"), modes...), part(a.t("set_lang"), langs...), part(a.t("set_lock"), locks...))
+	keep := func(byHand bool) func() {
+		return change(func(n *present.Settings) { n.ByHand = byHand })
+	}
+	list.Add(part(a.t("set_keep"), look.Choice(a.t("keep_yes"), !s.ByHand, keep(false)), look.Choice(a.t("keep_no"), s.ByHand, keep(true))))
 	if a.session != nil {
 		list.Add(a.deviceSettings(change))
 		if n, err := a.session.Looks(a.ctx); err == nil {

@@ -239,6 +239,7 @@ func (a *App) attest(v *visit.Visit, p vault.PersonInfo) {
 func (a *App) doneScreen(v *visit.Visit) {
 	a.resume = nil
 	a.class = a.widthNow()
+	a.session.Wake()
 	text := container.NewVBox(
 		look.Head("✓  "+a.t("done")), look.Text(a.t("done_text", v.Page.Household.Text("name"), len(v.Attested()), v.Shots())))
 	if a.options.Demo {

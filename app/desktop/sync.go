@@ -15,6 +15,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 
 	"ironfeet/app/desktop/look"
+	"ironfeet/app/desktop/present"
 	"ironfeet/sync/link"
 	"ironfeet/sync/merge"
 )
@@ -28,6 +29,7 @@ type job struct {
 	stop   *widget.Button
 	starts []*widget.Button // not while it runs
 	cancel context.CancelFunc
+	over   chan struct{} // closed when the work has ended
 }
 
 func (a *App) newJob(idle string) *job {
@@ -43,14 +45,16 @@ func (a *App) newJob(idle string) *job {
 }
 
 // run does work in a goroutine; done is called with its error on the screen's own,
-// unless the session was locked meanwhile.
+// unless the session was locked meanwhile. What was stopped is said to be stopped, and
+// never done.
 func (j *job) run(text string, work func(ctx context.Context) error, done func(error)) {
 	if j.cancel != nil {
 		return
 	}
-	a := j.app
+	a, session := j.app, j.app.session
 	ctx, cancel := context.WithCancel(a.ctx)
-	j.cancel = cancel
+	over := make(chan struct{})
+	j.cancel, j.over = cancel, over
 	for _, b := range j.starts {
 		b.Disable()
 	}
@@ -61,13 +65,21 @@ func (j *job) run(text string, work func(ctx context.Context) error, done func(e
 	go func() {
 		err := work(ctx)
 		cancel()
-		fyne.Do(func() {
+		close(over)
+		a.post(func() {
 			j.cancel = nil
+			if a.session != session {
+				return
+			}
 			for _, b := range j.starts {
 				b.Enable()
 			}
 			j.bar.Hide()
 			j.stop.Hide()
+			if errors.Is(err, context.Canceled) {
+				look.SetText(j.said, a.t("stopped"))
+				return
+			}
 			done(err)
 		})
 	}()
@@ -76,16 +88,18 @@ func (j *job) run(text string, work func(ctx context.Context) error, done func(e
 // running says whether it is at work: the machine must not lock itself then.
 func (j *job) running() bool { return j.cancel != nil }
 
-// end stops the work: another screen comes.
+// end stops the work and waits until it has ended: another screen comes, or the
+// folder is about to be locked.
 func (j *job) end() {
 	if j.cancel != nil {
 		j.cancel()
+		<-j.over
 	}
 }
 
 // say reports from the work's goroutine.
 func (j *job) say(text string, part float64) {
-	fyne.Do(func() {
+	j.app.post(func() {
 		if text != "" {
 			look.SetText(j.said, text)
 		}
@@ -109,10 +123,11 @@ func (a *App) syncScreen() {
 		idle = a.t("sync_nowhere")
 	}
 	j := a.newJob(idle)
+	var fill func() // says anew what the county has
 	network := look.Primary(a.t("sync_network"), theme.ViewRefreshIcon(), func() {
 		var rep link.Report
 		j.run(a.t("sync_busy"), func(ctx context.Context) (err error) {
-			rep, err = session.Office.Client().Sync(ctx, func(e link.Event) {
+			rep, err = session.Sync(ctx, func(e link.Event) {
 				part := -1.0
 				if e.Total > 0 {
 					part = float64(e.Done) / float64(e.Total)
@@ -121,14 +136,12 @@ func (a *App) syncScreen() {
 			})
 			return err
 		}, func(err error) {
-			switch {
-			case errors.Is(err, context.Canceled):
-				look.SetText(j.said, a.t("sync_stopped"))
-			case a.fail(err):
+			fill()
+			if a.fail(err) {
 				look.SetText(j.said, a.t("sync_failed"))
-			default:
-				look.SetText(j.said, a.t("sync_done", rep.BundlesUp, rep.PhotosUp, rep.BundlesDown, rep.PhotosDown, rep.Resumed))
+				return
 			}
+			look.SetText(j.said, a.t("sync_done", rep.BundlesUp, rep.PhotosUp, rep.BundlesDown, rep.PhotosDown, rep.Resumed))
 		})
 	})
 	out := look.Big(a.t("stick_out"), theme.UploadIcon(), func() {
@@ -136,9 +149,11 @@ func (a *App) syncScreen() {
 			name := filepath.Join(dir, a.t("stick_name", strings.Map(plainName, session.Office.Replica.Identity().Name), a.options.World.Now().Format("20060102-150405")))
 			var text string
 			j.run(a.t("stick_out_busy"), func(ctx context.Context) error {
-				s, err := session.Office.WriteCarrier(ctx, name)
-				text = a.t("stick_out_text", filepath.Base(name), s.Changes, s.Blobs, s.Six)
-				return err
+				return session.ByHand(func() error {
+					s, err := session.Office.WriteCarrier(ctx, name)
+					text = a.t("stick_out_text", filepath.Base(name), s.Changes, s.Blobs, s.Six)
+					return err
+				})
 			}, func(err error) {
 				look.SetText(j.said, idle)
 				if !a.fail(err) {
@@ -155,15 +170,17 @@ func (a *App) syncScreen() {
 			f.Close()
 			var text string
 			j.run(a.t("stick_in_busy"), func(ctx context.Context) error {
-				rep, err := session.Office.ReadCarrier(ctx, f.URI().Path())
-				aside := 0
-				for _, o := range rep.Outcomes {
-					if o.Status == merge.StatusAside {
-						aside++
+				return session.ByHand(func() error {
+					rep, err := session.Office.ReadCarrier(ctx, f.URI().Path())
+					aside := 0
+					for _, o := range rep.Outcomes {
+						if o.Status == merge.StatusAside {
+							aside++
+						}
 					}
-				}
-				text = a.t("stick_in_text", rep.From, rep.Changes, rep.NewBlobs, aside, rep.Six)
-				return err
+					text = a.t("stick_in_text", rep.From, rep.Changes, rep.NewBlobs, aside, rep.Six)
+					return err
+				})
 			}, func(err error) {
 				look.SetText(j.said, idle)
 				if !a.fail(err) {
@@ -180,9 +197,11 @@ func (a *App) syncScreen() {
 	}
 	free := look.Big(a.t("room_free"), theme.DeleteIcon(), func() {
 		var freed float64
-		j.run(a.t("room_busy"), func(ctx context.Context) (err error) {
-			freed, err = session.MakeRoom(ctx)
-			return err
+		j.run(a.t("room_busy"), func(ctx context.Context) error {
+			return session.ByHand(func() (err error) {
+				freed, err = session.MakeRoom(ctx)
+				return err
+			})
 		}, func(err error) {
 			if !a.fail(err) {
 				a.syncScreen()
@@ -203,19 +222,27 @@ func (a *App) syncScreen() {
 	if l.Server == "" {
 		network.Disable()
 	}
-	waiting, tone := a.t("all_confirmed"), look.Done
-	if n := l.Waiting(); n > 0 {
-		waiting, tone = a.t("n_waiting", n), look.Notice
+	about := container.NewVBox()
+	fill = func() {
+		about.Objects = a.linkLines()
+		if l, err := session.Link(a.ctx); err == nil {
+			about.Add(container.New(look.Tight(), pair(a.t("own_changes"), fmt.Sprint(l.Written)), pair(a.t("confirmed"), fmt.Sprint(l.Receipted))))
+			if l.Drafts > 0 {
+				about.Add(look.Caption(a.t("drafts_stay", l.Drafts)))
+			}
+		}
+		about.Refresh()
 	}
-	about := container.NewVBox(look.Banner(waiting, tone), container.New(look.Tight(), pair(a.t("own_changes"), fmt.Sprint(l.Written)), pair(a.t("confirmed"), fmt.Sprint(l.Receipted))))
-	if l.Drafts > 0 {
-		about.Add(look.Caption(a.t("drafts_stay", l.Drafts)))
+	fill()
+	line, say := a.keptLine()
+	kept := func(n present.Standing) {
+		say(n)
+		if n.Pace != present.Talking {
+			fill()
+		}
 	}
-	if l.PhotosMissing > 0 {
-		about.Add(look.Caption(a.t("photos_missing", l.PhotosMissing)))
-	}
-	a.show(header{title: a.t("sync"), back: a.home, leave: j.end, busy: j.running}, look.Middle(760, scroll(container.NewVBox(
-		look.Box(about), look.Box(look.Bold(a.t("by_network")), j.said, j.bar, j.stop, network),
+	a.show(header{title: a.t("sync"), back: a.home, leave: j.end, busy: j.running, kept: kept}, look.Middle(760, scroll(container.NewVBox(
+		look.Box(about), look.Box(look.Bold(a.t("by_network")), line, j.said, j.bar, j.stop, network),
 		look.Box(look.Bold(a.t("by_stick")), look.Text(a.t("by_stick_hint")), container.New(rowWrap(), out, in)),
 		look.Box(look.Bold(a.t("room")), look.Text(a.t("room_taken", room.Taken)), look.Caption(spare), free)))))
 }

@@ -20,7 +20,10 @@ const tasksShown = 40
 
 // todayScreen is the worker's first: tasks by village and due date, what was
 // begun, how the machine stands to the county, and the search.
-func (a *App) todayScreen() {
+func (a *App) todayScreen() { a.todayAt(fyne.Position{}) }
+
+// todayAt is the same, scrolled to where somebody is reading.
+func (a *App) todayAt(offset fyne.Position) {
 	a.resume = nil
 	today, err := a.session.Today(a.ctx)
 	if a.fail(err) {
@@ -52,28 +55,33 @@ func (a *App) todayScreen() {
 	if today.Open == 0 {
 		list.Add(look.Banner(a.t("no_tasks"), look.Done))
 	}
+	box, kept := a.linkBox()
 	side := container.NewVBox(
 		look.Primary(a.t("find_open"), theme.SearchIcon(), a.findScreen),
 		look.Box(container.NewGridWithColumns(3,
 			number(fmt.Sprint(today.Open), a.t("open"), look.Ink),
 			number(fmt.Sprint(today.Overdue), a.t("late"), toneIf(today.Overdue > 0)),
 			number(fmt.Sprint(today.Returned), a.t("returned"), toneIf(today.Returned > 0)))),
-		a.linkBox())
+		box)
 	more := container.NewVBox(
 		look.Big(a.t("found_open"), theme.ContentAddIcon(), a.foundScreen),
 		look.Big(a.t("handover"), theme.AccountIcon(), a.handoverScreen),
 		a.machineBox())
 	var body fyne.CanvasObject
+	var read *container.Scroll
 	if a.class == wide {
 		side.Add(more)
-		body = look.Split(0.32, 0.3, scroll(side), scroll(list))
+		read = scroll(list)
+		body = look.Split(0.32, 0.3, scroll(side), read)
 	} else {
-		body = scroll(container.NewVBox(side, list, more))
+		read = scroll(container.NewVBox(side, list, more))
+		body = read
 	}
-	a.show(header{title: a.t("today"), under: a.session.Name + " · " + a.session.Office.Replica.Identity().Name, again: a.todayScreen, right: []fyne.CanvasObject{
+	a.show(header{title: a.t("today"), kept: kept, arrived: func() { a.todayAt(read.Offset) }, under: a.session.Name + " · " + a.session.Office.Replica.Identity().Name, again: a.todayScreen, right: []fyne.CanvasObject{
 		action(a.t("sync"), theme.ViewRefreshIcon(), a.syncScreen), action(a.t("settings"), theme.SettingsIcon(), func() { a.settingsScreen(a.todayScreen) }),
 		action(a.t("lock"), theme.LogoutIcon(), a.unlockScreen),
 	}}, body)
+	read.ScrollToOffset(offset)
 	a.keys[fyne.KeyF2], a.keys[fyne.KeySlash] = a.findScreen, a.findScreen
 }
 
@@ -95,23 +103,40 @@ func (a *App) taskRow(t present.Task) *look.Tile {
 	return a.row(t.Name, under, chip, ground, func() { a.householdScreen(t.Household, a.todayScreen) })
 }
 
-// linkBox says what of this machine's work the county has.
-func (a *App) linkBox() fyne.CanvasObject {
+// linkBox says what of this machine's work the county has, and how the rest goes
+// there; the function keeps it up to date.
+func (a *App) linkBox() (fyne.CanvasObject, func(present.Standing)) {
+	stand := container.NewVBox()
+	fill := func() {
+		stand.Objects = a.linkLines()
+		stand.Refresh()
+	}
+	fill()
+	kept, say := a.keptLine()
+	return container.NewVBox(stand, kept, look.Big(a.t("sync_open"), theme.ViewRefreshIcon(), a.syncScreen)), func(n present.Standing) {
+		say(n)
+		if n.Pace != present.Talking {
+			fill()
+		}
+	}
+}
+
+// linkLines are what of this machine's work the county has.
+func (a *App) linkLines() []fyne.CanvasObject {
 	l, err := a.session.Link(a.ctx)
 	if err != nil {
 		said, _ := a.say.Error(err)
-		return look.Banner(said, look.Urgent)
+		return []fyne.CanvasObject{look.Banner(said, look.Urgent)}
 	}
 	text, tone := a.t("all_confirmed"), look.Done
 	if n := l.Waiting(); n > 0 {
 		text, tone = a.t("n_waiting", n), look.Notice
 	}
-	box := container.NewVBox(look.Banner(text, tone))
+	lines := []fyne.CanvasObject{look.Banner(text, tone)}
 	if l.PhotosMissing > 0 {
-		box.Add(look.Caption(a.t("photos_missing", l.PhotosMissing)))
+		lines = append(lines, look.Caption(a.t("photos_missing", l.PhotosMissing)))
 	}
-	box.Add(look.Big(a.t("sync_open"), theme.ViewRefreshIcon(), a.syncScreen))
-	return box
+	return lines
 }
 
 // machineBox says whether the machine lasts the day: battery where the system

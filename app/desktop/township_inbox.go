@@ -176,11 +176,15 @@ func (t *township) showInbox() {
 	top := container.NewVBox(t.counts(), container.New(&columns{shares: []float32{0.28, 0.72}}, search, t.filters()))
 	foot := container.NewBorder(nil, nil, container.NewHBox(container.NewCenter(t.status)), container.NewHBox(
 		look.Big(t.say("undo"), theme.ContentUndoIcon(), t.undo), look.Big(t.say("export"), theme.DocumentSaveIcon(), t.exportInbox), batch))
-	t.show(t.head(t.say("inbox"), t.c.S.Name+" · "+t.c.S.Office.Replica.Identity().Name, nil, t.showInbox,
+	head := t.head(t.say("inbox"), t.c.S.Name+" · "+t.c.S.Office.Replica.Identity().Name, nil, t.showInbox,
 		tool(t.say("import"), theme.DownloadIcon(), t.importScreen), tool(fmt.Sprintf("%s %d", t.say("conflicts"), disputes), theme.WarningIcon(), t.conflictsScreen),
 		tool(t.say("duplicates"), theme.ContentCopyIcon(), t.duplicatesScreen), tool(t.say("notices"), theme.DocumentIcon(), t.noticesScreen),
-		tool(t.say("overview"), theme.GridIcon(), t.overviewScreen), tool(t.t("sync"), theme.ViewRefreshIcon(), t.syncScreen), tool(t.t("lock"), theme.LogoutIcon(), t.unlockScreen)),
-		container.NewBorder(top, nil, nil, nil, body), foot)
+		tool(t.say("overview"), theme.GridIcon(), t.overviewScreen), tool(t.t("sync"), theme.ViewRefreshIcon(), t.syncScreen), tool(t.t("lock"), theme.LogoutIcon(), t.unlockScreen))
+	head.arrived = func() {
+		t.inboxScreen()
+		t.lookInBackground()
+	}
+	t.show(head, container.NewBorder(top, nil, nil, nil, body), foot)
 	page := func() int { return max(1, int(t.list.Size().Height/rowHeight)-1) }
 	t.keysOf(map[fyne.KeyName]func(){
 		fyne.KeyJ: func() { t.step(1) }, fyne.KeyDown: func() { t.step(1) },

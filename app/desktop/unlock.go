@@ -68,6 +68,7 @@ func (a *App) pinScreen(p vault.PersonInfo) {
 		}
 		a.session = session
 		a.touch()
+		a.keep()
 		a.home()
 		if resume != nil { // the lock had come down in the middle of a visit
 			resume()

@@ -53,6 +53,7 @@ func main() {
 	}
 	o.World = world.Real()
 	o.World.Keyring = keyring.System()
+	o.Keep = true
 	desktop.New(a, o).Run()
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 func TestHowLongAKeeperWaits(t *testing.T) {
-	for failures, want := range []time.Duration{keepEvery, 5 * time.Second, 10 * time.Second, 20 * time.Second, 40 * time.Second, 80 * time.Second, 160 * time.Second, 320 * time.Second, retryMost, retryMost} {
+	for failures, want := range []time.Duration{KeepEvery, 5 * time.Second, 10 * time.Second, 20 * time.Second, 40 * time.Second, 80 * time.Second, 160 * time.Second, 320 * time.Second, retryMost, retryMost} {
 		require.Equal(t, want, next(failures), "after %d failures", failures)
 	}
 	require.Equal(t, retryMost, next(1000))

@@ -33,7 +33,8 @@ type Session struct {
 	Shelf  *publish.Shelf
 	Say    *words.Speaker
 
-	log *audit.Log
+	log        *audit.Log
+	background *Background // nil: nothing is synced by itself
 }
 
 // People are those who can unlock a data folder. vault.None means there is
@@ -62,13 +63,17 @@ func Start(of *office.Office, person uuid.UUID, name string, say *words.Speaker)
 	}
 }
 
-// Close locks the folder again.
+// Close locks the folder again. What runs in the background has ended before the
+// keys are forgotten.
 func (s *Session) Close() error {
+	s.LeaveOff()
 	if s.log != nil {
 		_ = s.log.Close() // every entry is durable already
 		s.log = nil
 	}
-	return s.Office.Close()
+	err := s.Office.Close()
+	clear(s.Office.NodeKey)
+	return err
 }
 
 // Desk is where this person fills visits.

@@ -22,6 +22,7 @@ type Settings struct {
 	Camera      string  `json:"camera"`       // device file of the camera, "" for the first
 	Watch       string  `json:"watch"`        // folder into which a camera writes, "" for none
 	GPSD        string  `json:"gpsd"`         // address of gpsd
+	ByHand      bool    `json:"sync_by_hand"` // nothing goes over the network unless somebody asks for it
 }
 
 // UsualSettings are those of a new machine. Chinese, whatever the system says.
