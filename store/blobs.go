@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"ironfeet/store/world"
 )
@@ -152,8 +153,9 @@ func (r *Replica) writeBlob(f world.File, rd io.Reader, limit int64) (BlobRef, e
 	}
 	source := &hashed{r: io.LimitReader(rd, limit+1), h: sha256.New()}
 	// Whether a piece is the last is known when nothing comes behind it.
-	piece, next := make([]byte, blobPiece), make([]byte, blobPiece)
-	sealed := make([]byte, 0, blobPiece+sealing)
+	room := rooms.Get().(*room)
+	defer rooms.Put(room)
+	piece, next, sealed := room[0][:blobPiece], room[1][:blobPiece], room[2][:0]
 	n, err := readPiece(source, piece)
 	for number := 0; err == nil; number++ {
 		m := 0
@@ -190,6 +192,11 @@ func (r *Replica) writeBlob(f world.File, rd io.Reader, limit int64) (BlobRef, e
 	}
 	return ref, err
 }
+
+// A room is what one blob needs while it is written.
+type room [3][blobPiece + sealing]byte
+
+var rooms = sync.Pool{New: func() any { return new(room) }}
 
 // readPiece fills a piece as far as there is anything; 0 at the end.
 func readPiece(rd io.Reader, piece []byte) (int, error) {
@@ -237,15 +244,36 @@ func (r *Replica) keepBlob(ctx context.Context, temp string, ref BlobRef) error 
 	if err := disk.SyncDir(filepath.Dir(path)); err != nil {
 		return err
 	}
+	// Many files that come at once share one transaction; what is begun for one is not
+	// broken off because another's sender has gone.
+	return r.blobs.Do(ref, func(refs []BlobRef) error { return r.insertBlobs(context.WithoutCancel(ctx), refs) })
+}
+
+const maxBlobsATurn = 256
+
+func (r *Replica) insertBlobs(ctx context.Context, refs []BlobRef) error {
+	const upsert = `
+		INSERT INTO blobs (digest, size, form, since) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (digest) DO UPDATE SET form = excluded.form, since = excluded.since`
 	return r.transact(ctx, func(tx *sql.Tx) error {
-		const upsert = `
-			INSERT INTO blobs (digest, size, form, since) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (digest) DO UPDATE SET form = excluded.form, since = excluded.since`
-		if _, err := tx.ExecContext(ctx, upsert, ref.Digest[:], ref.Size, formSalt, r.world.Now().UnixMilli()); err != nil {
+		insert, err := r.kept.in(ctx, tx, upsert)
+		if err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `DELETE FROM departed WHERE digest = $1`, ref.Digest[:])
-		return err
+		back, err := r.kept.in(ctx, tx, `DELETE FROM departed WHERE digest = $1`)
+		if err != nil {
+			return err
+		}
+		now := r.world.Now().UnixMilli()
+		for _, ref := range refs {
+			if _, err := insert.ExecContext(ctx, ref.Digest[:], ref.Size, formSalt, now); err != nil {
+				return err
+			}
+			if _, err := back.ExecContext(ctx, ref.Digest[:]); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

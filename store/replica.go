@@ -40,6 +40,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"ironfeet/store/together"
 	"ironfeet/store/vault"
 	"ironfeet/store/world"
 )
@@ -90,6 +91,7 @@ type Replica struct {
 	find   *index
 
 	open     func(*Bundle) error // Options.Unpack
+	blobs    together.Queue[BlobRef]
 	recent   recent
 	sweeping sync.RWMutex // write: files are being removed; read: one is being put in its place
 }
@@ -209,7 +211,7 @@ func open(o Options) (*Replica, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Replica{world: o.World, dir: o.Dir, keys: o.Keys, lock: lock, find: newIndex(), open: o.Unpack, kept: statements{made: map[string]*sql.Stmt{}}}
+	r := &Replica{world: o.World, dir: o.Dir, keys: o.Keys, lock: lock, find: newIndex(), open: o.Unpack, kept: statements{made: map[string]*sql.Stmt{}}, blobs: together.Queue[BlobRef]{Most: maxBlobsATurn}}
 	if r.open == nil {
 		r.open = plainBodies
 	}

@@ -153,12 +153,13 @@ func BenchmarkUploadPhotos(b *testing.B) {
 	const nodes, size = 8, 200_000
 	address, boats := serveFleet(b, nodes)
 	each := (b.N + nodes*6 - 1) / (nodes * 6) // visits a node, of six photos
-	work := make([][][]byte, nodes)
+	work, names := make([][][]byte, nodes), make([][]store.Digest, nodes)
 	for i, n := range boats {
 		raws, err := n.Visits(each, 1, func() store.BlobRef {
 			p := n.Photo(size)
-			work[i] = append(work[i], p)
-			return store.BlobRef{Digest: store.DigestOf(p), Size: size}
+			ref := store.BlobRef{Digest: store.DigestOf(p), Size: size}
+			work[i], names[i] = append(work[i], p), append(names[i], ref.Digest)
+			return ref
 		})
 		require.NoError(b, err)
 		for _, raw := range raws {
@@ -179,8 +180,8 @@ func BenchmarkUploadPhotos(b *testing.B) {
 	before := cpu()
 	b.ResetTimer()
 	require.NoError(b, fleet.Together(boats, func(i int, n *fleet.Boat) error {
-		for _, p := range work[i] {
-			if err := n.Upload(address, p); err != nil {
+		for j, p := range work[i] {
+			if err := n.Upload(address, p, names[i][j]); err != nil {
 				return err
 			}
 		}

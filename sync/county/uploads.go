@@ -47,7 +47,7 @@ func (s *Server) newUploads(dir string) (http.Handler, error) {
 	composer.UseCore(u)
 	memorylocker.New().UseIn(composer)
 	h, err := handler.NewHandler(handler.Config{
-		BasePath: "/v1/uploads/", StoreComposer: composer, MaxSize: exchange.MaxPhoto, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		BasePath: "/v1/uploads/", StoreComposer: composer, MaxSize: exchange.MaxPhoto, Logger: slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelError + 1})),
 		DisableDownload: true, DisableTermination: true, DisableConcatenation: true, Cors: &handler.CorsConfig{Disable: true},
 	})
 	if err != nil {
@@ -194,7 +194,8 @@ func (p *pieces) GetInfo(context.Context) (handler.FileInfo, error) {
 // WriteChunk keeps a piece: sealed, synced and renamed before it is acknowledged. A
 // photo that comes in one piece goes straight to its place.
 func (p *pieces) WriteChunk(_ context.Context, offset int64, src io.Reader) (int64, error) {
-	piece, err := io.ReadAll(io.LimitReader(src, exchange.MaxPiece+1))
+	most := min(p.size-offset, exchange.MaxPiece)
+	piece, err := readBody(io.LimitReader(src, most), most)
 	if len(piece) == 0 || err != nil {
 		return 0, err
 	}

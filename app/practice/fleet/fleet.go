@@ -252,11 +252,11 @@ func (n *Boat) Push(address string, raw []byte) error {
 	return nil
 }
 
-// Upload brings one photo in one piece.
-func (n *Boat) Upload(address string, photo []byte) error {
+// Upload brings one photo of a name, in one piece.
+func (n *Boat) Upload(address string, photo []byte, name store.Digest) error {
 	status, answer, err := n.Ask(address, http.MethodPost, "/v1/uploads/", photo, map[string]string{
 		"Tus-Resumable": "1.0.0", "Upload-Length": strconv.Itoa(len(photo)), "Content-Type": "application/offset+octet-stream",
-		"Upload-Metadata": "digest " + base64.StdEncoding.EncodeToString([]byte(store.DigestOf(photo).String())),
+		"Upload-Metadata": "digest " + base64.StdEncoding.EncodeToString([]byte(name.String())),
 	})
 	if err == nil && status != http.StatusCreated {
 		err = fmt.Errorf("%d %s", status, answer)
