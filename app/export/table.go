@@ -11,8 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/xuri/excelize/v2"
 )
 
 // Options say who is meant to read what is written.
@@ -138,84 +136,6 @@ func harmless(v string) string {
 		return v
 	}
 	return "'" + v
-}
-
-// lastRow of a sheet of XLSX, below its heading.
-const lastRow = 1_048_575
-
-func writeXLSX(w io.Writer, records iter.Seq2[Record, error], t *Template, o *Options) (n Count, err error) {
-	f := excelize.NewFile(excelize.Options{TmpDir: o.TmpDir})
-	defer func() { err = errors.Join(err, f.Close()) }()
-	bold, err := f.NewStyle(&excelize.Style{
-		Font: &excelize.Font{Bold: true}, NumFmt: 49,
-		Fill: excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{"E3EEE8"}},
-	})
-	if err != nil {
-		return n, err
-	}
-	text, err := f.NewStyle(&excelize.Style{NumFmt: 49})
-	if err != nil {
-		return n, err
-	}
-	number, err := f.NewStyle(&excelize.Style{NumFmt: 0})
-	if err != nil {
-		return n, err
-	}
-	streams := make([]*excelize.StreamWriter, len(t.Sheets))
-	at := make([]int, len(t.Sheets))
-	lines := make([][]any, len(t.Sheets))
-	for i, s := range t.Sheets {
-		if i == 0 {
-			err = f.SetSheetName("Sheet1", s.Name)
-		} else {
-			_, err = f.NewSheet(s.Name)
-		}
-		if err != nil {
-			return n, err
-		}
-		if streams[i], err = f.NewStreamWriter(s.Name); err != nil {
-			return n, err
-		}
-		lines[i] = make([]any, len(s.Columns))
-		for j, c := range s.Columns {
-			lines[i][j] = excelize.Cell{StyleID: bold, Value: harmless(c.Head)}
-			if err := streams[i].SetColWidth(j+1, j+1, min(max(float64(2*len([]rune(c.Head))+4), 12), 40)); err != nil {
-				return n, err
-			}
-		}
-		if err := streams[i].SetPanes(&excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"}); err != nil {
-			return n, err
-		}
-		if err := streams[i].SetRow("A1", lines[i]); err != nil {
-			return n, err
-		}
-		at[i] = 1
-	}
-	err = t.each(records, o, &n, func(sheet int, values []string) error {
-		if at[sheet]++; at[sheet] > lastRow+1 {
-			return &FormatError{"xlsx", "rows"}
-		}
-		line := lines[sheet]
-		for j, v := range values {
-			// Text, so that an 18-digit number stays what it is in Excel and WPS.
-			line[j] = excelize.Cell{StyleID: text, Value: harmless(v)}
-			if t.Sheets[sheet].Columns[j].Number && len(v) < 16 {
-				if f, err := strconv.ParseFloat(v, 64); err == nil {
-					line[j] = excelize.Cell{StyleID: number, Value: f}
-				}
-			}
-		}
-		return streams[sheet].SetRow("A"+strconv.Itoa(at[sheet]), line)
-	}, nil)
-	if err != nil {
-		return n, err
-	}
-	for _, s := range streams {
-		if err := s.Flush(); err != nil {
-			return n, err
-		}
-	}
-	return n, f.Write(w)
 }
 
 // writeCSV writes the template's first sheet in UTF-8 with a byte order mark,
