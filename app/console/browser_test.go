@@ -63,7 +63,7 @@ func TestInABrowser(t *testing.T) {
 		for _, size := range []struct {
 			name          string
 			width, height int64
-		}{{"desktop", 1440, 900}, {"tablet", 800, 1280}} {
+		}{{"desktop", 1440, 900}, {"across", 1024, 768}, {"tablet", 800, 1280}} {
 			do(chromedp.EmulateViewport(size.width, size.height))
 			data, err := chromedp.Run(ctx, chromedp.FullScreenshot(90))
 			require.NoError(t, err)
@@ -118,6 +118,14 @@ func TestInABrowser(t *testing.T) {
 	do(chromedp.Navigate(at("compare")), chromedp.SetUploadFiles(chromedp.CSS(`input[type=file]`), []string{file}), chromedp.SetValue(chromedp.CSS(`select[name=source]`), list.Source),
 		chromedp.Click(chromedp.CSS(`form.card button`)), chromedp.WaitVisible(chromedp.CSS(`.tiles.small`)))
 	picture("14-compare")
+	do(chromedp.Click(chromedp.CSS(`form[action*="compare/"] button`)), chromedp.WaitVisible(chromedp.CSS(`.ticks`)))
+	picture("14-alerts")
+	do(chromedp.Navigate(at("alerts?source="+list.Source)), chromedp.Click(chromedp.CSS(`input[name=id]`)), chromedp.Click(chromedp.CSS(`button[value=confirm]`)), chromedp.WaitVisible(chromedp.CSS(`.notice`)))
+	require.Contains(t, text(`.notice`), "1 条预警已确认")
+
+	// Needs, from the visits to a department and back.
+	do(chromedp.Navigate(at("needs")), chromedp.Click(chromedp.CSS(`form[action$="collect"] button`)), chromedp.WaitVisible(chromedp.CSS(`td.tick input`)), chromedp.Click(chromedp.CSS(`td.tick input`)), chromedp.Click(chromedp.CSS(`button[value=refer]`)), chromedp.WaitVisible(chromedp.CSS(`.state.referred`)))
+	picture("14-needs")
 
 	// An unmasked export: the clerk asks, the approver agrees.
 	do(chromedp.Navigate(at("exports")), chromedp.Click(chromedp.CSS(`input[name=unmasked]`)), chromedp.SendKeys(chromedp.CSS(`input[name=reason]`), "年度归档"), chromedp.SendKeys(chromedp.CSS(`input[name=recipient]`), "县档案室"),

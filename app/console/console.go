@@ -219,9 +219,7 @@ func (c *Console) render(w http.ResponseWriter, r *http.Request, status int, nam
 			}
 		}
 		if p.Notice == "" {
-			if key := c.sessions.PopString(r.Context(), "notice"); key != "" {
-				p.Notice = words.In(lang).Say(key, nil)
-			}
+			p.Notice = c.sessions.PopString(r.Context(), "notice")
 		}
 	}
 	var b strings.Builder
@@ -272,7 +270,12 @@ func (c *Console) broken(w http.ResponseWriter, r *http.Request, err error) {
 
 // done leads on after something was done, with a sentence to show there.
 func (c *Console) done(w http.ResponseWriter, r *http.Request, to, notice string) {
-	c.sessions.Put(r.Context(), "notice", notice)
+	c.doneWith(w, r, to, notice, nil)
+}
+
+// doneWith is done with a sentence that has parts.
+func (c *Console) doneWith(w http.ResponseWriter, r *http.Request, to, notice string, parts any) {
+	c.sessions.Put(r.Context(), "notice", c.say(r).Say(notice, parts))
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 

@@ -232,12 +232,12 @@ func TestWhoMayWhat(t *testing.T) {
 		may   []string
 		not   []string
 	}{
-		{"clerk", []string{"", "households", household, "tasks", "visits", "determinations", "compare", "standards", "exports", "devices", "system", "me"}, []string{"audit", "accounts"}},
-		{"boss", []string{"", "households", "determinations", "exports", "audit", "system"}, []string{"compare", "standards", "devices", "accounts"}},
+		{"clerk", []string{"", "households", household, "tasks", "visits", "determinations", "compare", "alerts", "needs", "standards", "exports", "devices", "system", "me"}, []string{"audit", "accounts"}},
+		{"boss", []string{"", "households", "determinations", "exports", "audit", "system"}, []string{"compare", "alerts", "needs", "standards", "devices", "accounts"}},
 		{"guardian", []string{"", household, "determinations", "exports", "audit"}, []string{"compare", "standards", "devices", "accounts", "system"}},
-		{"auditor", []string{"", "audit", "system"}, []string{"households", household, "tasks", "visits", "determinations", "compare", "standards", "exports", "devices", "accounts"}},
+		{"auditor", []string{"", "audit", "system"}, []string{"households", household, "tasks", "visits", "determinations", "compare", "alerts", "needs", "needs/file?department=x", "standards", "exports", "devices", "accounts"}},
 		{"admin", []string{"", "devices", "accounts", "system"}, []string{"households", household, "tasks", "visits", "determinations", "exports", "audit", "compare", "standards"}},
-		{"town", []string{"", "households", household, "tasks", "visits"}, []string{"determinations", "compare", "standards", "exports", "audit", "devices", "accounts", "system"}},
+		{"town", []string{"", "households", household, "tasks", "visits"}, []string{"determinations", "compare", "alerts", "needs", "standards", "exports", "audit", "devices", "accounts", "system"}},
 	} {
 		v := h.in(t, test.login)
 		for _, path := range test.may {

@@ -3,13 +3,13 @@ package console
 import (
 	"cmp"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
 	"ironfeet/app/casework/alerts"
-	"ironfeet/app/casework/tasks"
 	"ironfeet/app/compare"
 	"ironfeet/app/console/accounts"
 	"ironfeet/app/export"
@@ -103,7 +103,7 @@ func (c *Console) comparePreview(w http.ResponseWriter, r *http.Request, a *acco
 	c.compareAt(w, r, a, http.StatusOK, page{}, map[string]any{"Report": rep, "RejectedN": len(rep.Rejected), "Understood": understood, "Source": source, "Held": id, "Hits": hits, "HitsN": len(rep.Hits), "Rejected": rejected})
 }
 
-// compareRun raises the alerts, and makes tasks of them.
+// compareRun raises the alerts, and leads on to them.
 func (c *Console) compareRun(w http.ResponseWriter, r *http.Request, a *accounts.Account) {
 	id, _ := uuid.Parse(r.PathValue("id"))
 	what, ok := c.held.take(id, a.Person)
@@ -125,22 +125,6 @@ func (c *Console) compareRun(w http.ResponseWriter, r *http.Request, a *accounts
 		c.failed(w, r, err)
 		return
 	}
-	var made []tasks.Task
-	if r.PostFormValue("tasks") == "yes" { // this person confirms what the list says is worth a visit
-		division := c.Office.Replica.Identity().Division
-		open, err := alerts.List(r.Context(), c.Office.Replica, division, alerts.Open)
-		open = slices.DeleteFunc(open, func(e *store.Entity) bool { return e.Text("source") != source.Name })
-		if err == nil && len(open) > 0 {
-			err = alerts.Confirm(r.Context(), c.Office.Replica, a.Person, open...)
-		}
-		if err == nil {
-			made, err = alerts.ToTasks(r.Context(), c.Office.Replica, c.Office.World.NewID, a.Person, division)
-		}
-		if err != nil {
-			c.failed(w, r, err)
-			return
-		}
-	}
 	c.figures.stale()
-	c.compareAt(w, r, a, http.StatusOK, page{Notice: c.say(r).Say("console.compared", map[string]any{"Alerts": rep.Raised.Alerts, "Known": rep.Raised.Known, "Tasks": len(made)})}, nil)
+	c.doneWith(w, r, Base+"alerts?source="+url.QueryEscape(source.Name), "console.compared", map[string]any{"Alerts": rep.Raised.Alerts, "Known": rep.Raised.Known})
 }

@@ -19,7 +19,8 @@ const (
 	seeCases     right = "cases"      // households of the own scope, masked
 	reveal       right = "reveal"     // in full, with a reason, logged
 	seeChildren  right = "children"   // what concerns children (S3)
-	runCompare   right = "compare"    // department lists
+	runCompare   right = "compare"    // department lists, and what they raise
+	referNeeds   right = "needs"      // needs out to departments, answers in
 	decide       right = "decide"     // determinations
 	setStandards right = "standards"  // publish rules
 	askExport    right = "export"     // ask for an export
@@ -39,6 +40,7 @@ const (
 //	reveal            ✓        ✓            ✓            –          –            ✓ own scope
 //	children          –        –            ✓            –          –            –
 //	compare           ✓        –            –            –          –            –
+//	needs             ✓        –            –            –          –            –
 //	decide            ✓        ✓            ✓            –          –            –
 //	standards         ✓        –            –            –          –            –
 //	export            ✓        ✓            ✓            –          –            –
@@ -54,6 +56,7 @@ var rights = map[right][]trust.Role{
 	reveal:       {trust.County, trust.Approver, trust.ChildApprover, trust.Township},
 	seeChildren:  {trust.ChildApprover},
 	runCompare:   {trust.County},
+	referNeeds:   {trust.County},
 	decide:       {trust.County, trust.Approver, trust.ChildApprover},
 	setStandards: {trust.County},
 	askExport:    {trust.County, trust.Approver, trust.ChildApprover},
@@ -78,6 +81,8 @@ var navigation = []struct {
 	{"console.visits", Base + "visits", seeCases},
 	{"console.determinations", Base + "determinations", decide},
 	{"console.compare", Base + "compare", runCompare},
+	{"console.alerts", Base + "alerts", runCompare},
+	{"console.needs", Base + "needs", referNeeds},
 	{"console.standards", Base + "standards", setStandards},
 	{"console.exports", Base + "exports", askExport},
 	{"console.audit", Base + "audit", seeAudit},
@@ -116,6 +121,13 @@ func (c *Console) routes() {
 		{"GET compare", runCompare, c.comparePage},
 		{"POST compare", runCompare, c.comparePreview},
 		{"POST compare/{id}", runCompare, c.compareRun},
+		{"GET alerts", runCompare, c.alerts},
+		{"POST alerts", runCompare, c.decideAlerts},
+		{"GET needs", referNeeds, c.needs},
+		{"POST needs", referNeeds, c.moveNeeds},
+		{"POST needs/collect", referNeeds, c.collectNeeds},
+		{"POST needs/feedback", referNeeds, c.needsBack},
+		{"GET needs/file", referNeeds, c.needsFile},
 		{"GET standards", setStandards, c.standards},
 		{"POST standards", setStandards, c.standardsPreview},
 		{"POST standards/{id}", setStandards, c.standardsPublish},

@@ -38,6 +38,8 @@ func TestAListIsLookedAtAndThenCompared(t *testing.T) {
 		return n
 	}
 	before := alerts()
+	visits, err := h.Office.Replica.Count(ctx, store.Query{Kind: store.Alert, State: "task"})
+	require.NoError(t, err)
 	status, body, _ := v.upload("compare", list.File, list.Data, url.Values{"source": {list.Source}})
 	require.Equal(t, http.StatusOK, status)
 	require.Equal(t, before, alerts(), "a look writes nothing")
@@ -46,11 +48,15 @@ func TestAListIsLookedAtAndThenCompared(t *testing.T) {
 	}
 	run := regexp.MustCompile(`action="(/console/compare/[^"]+)"`).FindStringSubmatch(body)
 	require.NotEmpty(t, run)
-	status, _, _ = h.in(t, "boss").post(run[1], url.Values{"tasks": {"yes"}})
+	status, _, _ = h.in(t, "boss").post(run[1], nil)
 	require.Equal(t, http.StatusForbidden, status)
-	status, body, _ = v.post(run[1], url.Values{"tasks": {"yes"}})
-	require.Equal(t, http.StatusOK, status)
+	status, body, to := v.post(run[1], nil)
+	require.Equal(t, http.StatusSeeOther, status)
+	require.Equal(t, "/console/alerts?source="+list.Source, to)
 	require.Greater(t, alerts(), before, body)
+	tasked, err := h.Office.Replica.Count(ctx, store.Query{Kind: store.Alert, State: "task"})
+	require.NoError(t, err)
+	require.Equal(t, visits, tasked, "nobody is visited before a person chose")
 	require.Equal(t, list.Source, h.newest(t, audit.Compare).Object)
 	status, _, _ = v.post("compare/"+uuid.NewString(), nil)
 	require.Equal(t, http.StatusGone, status)
@@ -245,7 +251,7 @@ func TestEveryPageInBothLanguages(t *testing.T) {
 	require.NoError(t, err)
 	for _, lang := range []string{"zh", "en"} {
 		for login, paths := range map[string][]string{
-			"clerk": {"", "households", "households?q=wd", "tasks?state=all", "visits", "households/" + visited.ID.String(), "visits/" + visits[0].ID.String(), "determinations", "determinations/" + visits[0].ID.String(), "compare", "standards", "exports", "devices", "system", "me"},
+			"clerk": {"", "households", "households?q=wd", "tasks?state=all", "visits", "households/" + visited.ID.String(), "visits/" + visits[0].ID.String(), "determinations", "determinations/" + visits[0].ID.String(), "compare", "alerts", "needs", "standards", "exports", "devices", "system", "me"},
 			"boss":  {"audit"}, "admin": {"accounts", "devices", "system"},
 		} {
 			v := h.in(t, login)

@@ -44,16 +44,34 @@ const (
 // Close ends an alert with what came of it. What takes aid away needs a visit that
 // the township accepted after the alert was raised; an exemption needs its reason.
 func Close(ctx context.Context, r *store.Replica, author uuid.UUID, now time.Time, k *Kinds, a *store.Entity, outcome, note string) error {
+	return CloseAll(ctx, r, author, now, k, outcome, note, a)
+}
+
+// CloseAll closes several alerts with one outcome, all or none.
+func CloseAll(ctx context.Context, r *store.Replica, author uuid.UUID, now time.Time, k *Kinds, outcome, note string, list ...*store.Entity) error {
+	var edits []store.Edit
+	for _, a := range list {
+		e, err := closing(ctx, r, now, k, a, outcome, note)
+		if err != nil {
+			return err
+		}
+		edits = append(edits, e)
+	}
+	_, err := r.Write(ctx, author, edits...)
+	return err
+}
+
+func closing(ctx context.Context, r *store.Replica, now time.Time, k *Kinds, a *store.Entity, outcome, note string) (store.Edit, error) {
 	o, ok := k.Outcome(outcome)
 	if !ok {
 		var known []string
 		for _, o := range k.Outcomes {
 			known = append(known, o.Code)
 		}
-		return &OutcomeError{Why: "unknown", Outcome: outcome, Known: known}
+		return store.Edit{}, &OutcomeError{Why: "unknown", Outcome: outcome, Known: known}
 	}
 	if outcome == TrueExempt && note == "" {
-		return &OutcomeError{Why: "no_note", Outcome: outcome}
+		return store.Edit{}, &OutcomeError{Why: "no_note", Outcome: outcome}
 	}
 	fields := map[string]store.Value{
 		"outcome": store.Text(o.Code), "outcome_label": store.Text(o.Label), "closed_on": store.Text(now.Format(time.DateOnly)),
@@ -63,20 +81,15 @@ func Close(ctx context.Context, r *store.Replica, author uuid.UUID, now time.Tim
 	}
 	seen, err := visited(ctx, r, a)
 	if err != nil {
-		return err
+		return store.Edit{}, err
 	}
 	switch {
 	case seen != uuid.Nil:
 		fields["visit"] = store.Text(seen.String())
 	case outcome == TrueChanged:
-		return &OutcomeError{Why: "no_visit", Outcome: outcome}
+		return store.Edit{}, &OutcomeError{Why: "no_visit", Outcome: outcome}
 	}
-	e, err := move(a, Closed, fields)
-	if err != nil {
-		return err
-	}
-	_, err = r.Write(ctx, author, e)
-	return err
+	return move(a, Closed, fields)
 }
 
 // visited is the newest accepted visit to the alert's household since it was raised.

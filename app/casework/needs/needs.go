@@ -132,7 +132,7 @@ func List(ctx context.Context, r *store.Replica, division, state, department str
 		if department != "" && e.Text("department") != department {
 			continue
 		}
-		n := fromEntity(e)
+		n := FromEntity(e)
 		if h, err := r.Entity(ctx, n.Household); err == nil {
 			n.Name, n.Address, n.Phone = h.Text("name"), h.Text("address"), h.Text("phone")
 		}
@@ -144,7 +144,8 @@ func List(ctx context.Context, r *store.Replica, division, state, department str
 	return list, nil
 }
 
-func fromEntity(e *store.Entity) Need {
+// FromEntity reads one need, without what is known of its household.
+func FromEntity(e *store.Entity) Need {
 	n := Need{ID: e.ID, Division: e.Division, Need: e.Text("need"), Label: e.Text("label"), Department: e.Text("department"), State: e.Text("state"),
 		Note: e.Text("note"), FoundOn: e.Text("found_on"), ReferredOn: e.Text("referred_on"), Answer: e.Text("answer"), AnsweredOn: e.Text("answered_on")}
 	n.Household, _ = uuid.Parse(e.Text("parent"))
@@ -339,7 +340,7 @@ func Feedback(ctx context.Context, r *store.Replica, author uuid.UUID, by trust.
 			continue
 		}
 		seen[id] = true
-		n := fromEntity(e)
+		n := FromEntity(e)
 		if n.State == to && n.Answer == cell(row, "答复") {
 			out.Same++
 			continue
