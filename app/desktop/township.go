@@ -202,7 +202,15 @@ func (c *columns) MinSize(o []fyne.CanvasObject) fyne.Size {
 }
 
 // pickFile asks for a file of some kinds.
-func (t *township) pickFile(then func(path string), kinds ...string) {
+func (t *township) pickFile(then func(path string), kinds ...string) { askFile(t, then, kinds...) }
+
+// askFile and askFolder are the toolkit's dialogs; tests answer by themselves.
+var (
+	askFile   = (*township).fileDialog
+	askFolder = (*township).folderDialog
+)
+
+func (t *township) fileDialog(then func(path string), kinds ...string) {
 	open := dialog.NewFileOpen(func(f fyne.URIReadCloser, err error) {
 		if t.fail(err) || f == nil {
 			return
@@ -225,7 +233,9 @@ func (t *township) picker(d *dialog.FileDialog, title string) {
 }
 
 // pickFolder asks for a folder.
-func (t *township) pickFolder(then func(dir string)) {
+func (t *township) pickFolder(then func(dir string)) { askFolder(t, then) }
+
+func (t *township) folderDialog(then func(dir string)) {
 	open := dialog.NewFolderOpen(func(d fyne.ListableURI, err error) {
 		if !t.fail(err) && d != nil {
 			then(d.Path())

@@ -2,8 +2,10 @@ package desktop
 
 import (
 	"fmt"
+	"image/color"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
@@ -61,14 +63,24 @@ func (t *township) sheetScreen(id uuid.UUID) {
 		return
 	}
 	again := func() { t.sheetScreen(id) }
-	shares := []float32{0.1, 0.3, 0.2, 0.22, 0.18}
-	rows := container.NewVBox(container.NewCenter(look.Title(s.Title)), tableRow(shares, posting.Heads, true, nil))
-	for i, cells := range posting.Rows(&s.Sheet) {
-		line := fyne.CanvasObject(tableRow(shares, cells, false, nil))
-		if s.Sheet.State == notice.Posted {
-			line = container.NewBorder(nil, nil, nil, look.Big(t.say("notice_object"), theme.WarningIcon(), func() { t.object(s, s.Rows[i], again) }), line)
+	shares := []float32{0.1, 0.26, 0.18, 0.24, 0.22}
+	rows := container.NewVBox(container.NewCenter(look.Title(s.Title)))
+	line := func(cells []string, bold bool, tapped func()) {
+		row := sheetRow(shares, cells, bold)
+		if s.Sheet.State != notice.Posted {
+			rows.Add(row)
+			return
 		}
-		rows.Add(line)
+		button := look.Big(t.say("notice_object"), theme.WarningIcon(), tapped)
+		at := fyne.CanvasObject(button)
+		if tapped == nil { // the heads stand above their columns
+			at = look.Least(button.MinSize().Width, 0, canvas.NewRectangle(color.Transparent))
+		}
+		rows.Add(container.NewBorder(nil, nil, nil, at, row))
+	}
+	line(posting.Heads, true, nil)
+	for i, cells := range posting.Rows(&s.Sheet) {
+		line(cells, false, func() { t.object(s, s.Rows[i], again) })
 	}
 	right := container.NewVBox(container.NewHBox(look.Chip(s.State, tone(s.Tone))), look.Text(s.Days), look.Text(s.Place))
 	if s.Reason != "" {
@@ -85,7 +97,11 @@ func (t *township) sheetScreen(id uuid.UUID) {
 	}
 	right.Add(pictures)
 	for _, o := range s.Objections {
-		box := container.NewVBox(look.Bold(o.Name+"　"+o.On), look.Text(o.Text), look.Caption(o.Who), look.Caption(t.say("notice_task", o.Due)))
+		box := container.New(look.Tight(), look.Bold(o.Name+"　"+o.On), look.Text(o.Text))
+		if o.Who != "" {
+			box.Add(look.Caption(o.Who))
+		}
+		box.Add(look.Caption(t.say("notice_task", o.Due)))
 		if o.Outcome != "" {
 			box.Add(look.Text(t.say("colon", t.say("notice_"+o.Outcome), o.Answer)))
 		} else {
@@ -131,6 +147,20 @@ func (t *township) sheetScreen(id uuid.UUID) {
 		}))
 	}
 	t.show(t.head(s.Title, s.Days, t.noticesScreen, again), look.Split(0.6, 0.6, scroll(container.NewVBox(look.Box(rows))), scroll(right)), buttons)
+}
+
+// sheetRow is a row as the village reads it: words on the left, numbers on the right
+// of their column.
+func sheetRow(shares []float32, cells []string, bold bool) fyne.CanvasObject {
+	var objects []fyne.CanvasObject
+	for i, text := range cells {
+		c := cell(text, bold)
+		if i == 2 || i == 3 {
+			c.Alignment = fyne.TextAlignTrailing
+		}
+		objects = append(objects, c)
+	}
+	return container.New(&columns{shares: shares}, objects...)
 }
 
 // post asks where the sheet hangs and for the photograph.

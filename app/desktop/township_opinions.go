@@ -67,7 +67,7 @@ func (t *township) opinionsScreen() {
 // opinionScreen shows what the rules suggest with every comparison, and takes the
 // opinion of the person who looks at it.
 func (t *township) opinionScreen(x clerk.Case) {
-	trace := container.NewVBox()
+	trace := container.New(look.Tighter())
 	for _, l := range t.c.Trace(x) {
 		trace.Add(look.Caption(l))
 	}
@@ -129,7 +129,8 @@ func (t *township) acceptSheet() {
 		found.Refresh()
 	}
 	pop = t.over(t.say("accept_application"), container.NewVBox(search, found), 620)
-	pop.Resize(fyne.NewSize(pop.Size().Width, min(680, t.win.Canvas().Size().Height-40)))
+	size := t.win.Canvas().Size()
+	pop.Resize(fyne.NewSize(min(620, size.Width-24), min(680, size.Height-40))) // room for who is found
 	search.left = pop.Hide
 	t.focus(search)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"ironfeet/app/casework/checks"
 	"ironfeet/app/casework/intake"
+	"ironfeet/app/casework/notice"
 	"ironfeet/app/casework/publish"
 	"ironfeet/app/casework/registry"
 	"ironfeet/app/casework/review"
@@ -400,4 +402,141 @@ func TestAWatchedFolder(t *testing.T) {
 	h.app.unlockScreen()
 	ticks <- at
 	wait(ended)
+}
+
+// From the accepted visit to the end of a posting, on the screens: the application is
+// accepted, the opinion given by one key or otherwise with a reason, the sheet made of
+// it, put up with a photograph, objected to, which sends somebody there again, and
+// taken down with the photograph of the last day.
+func TestANoticeFromTheOpinionToItsLastDay(t *testing.T) {
+	wasBackground, wasFile, wasFolder := background, askFile, askFolder
+	background = func(f func()) { f() }
+	t.Cleanup(func() { background, askFile, askFolder = wasBackground, wasFile, wasFolder })
+	ctx := context.Background()
+	dir := t.TempDir()
+	at := morning
+	c, err := practice.Visited(ctx, still(&at), dir, 24, 5, 0)
+	require.NoError(t, err)
+	require.NoError(t, c.Close())
+	chosen, out := filepath.Join(dir, "photo.jpg"), t.TempDir()
+	askFile = func(_ *township, then func(string), kinds ...string) {
+		require.Contains(t, kinds, ".jpg")
+		then(chosen)
+	}
+	askFolder = func(_ *township, then func(string)) { then(out) }
+
+	h := openWith(t, Options{World: still(&at), Dir: filepath.Join(dir, "township"), Lang: "zh", TextSize: 18}, townSizes[0])
+	h.unlock("乡镇专干（虚构）")
+	h.app.town.noticesScreen()
+	h.sees("初审意见", "等待初审意见的 5 户", "没有待公示的")
+	h.tap("等待初审意见的 5 户")
+	h.sees("每月", "元", "受理申请")
+	h.pictured("opinions")
+
+	// One application is accepted: the tablet gets a task with its deadline.
+	h.tap("受理申请")
+	e := h.app.win.Canvas().Focused().(*sheetEntry)
+	name := c.Sample.Households[20].Fields["name"]
+	test.Type(e, name)
+	h.pictured("accept-find")
+	h.tap(c.Sample.Households[20].Fields["address"])
+	h.sees("申请什么", "低保", "2026-03-02")
+	h.pictured("accept")
+	h.tap("确定")
+	h.sees("已受理 " + name + " 的申请，入户限 2026-03-05")
+	h.close()
+	list, err := tasks.List(ctx, h.app.session.Office.Replica, "", tasks.Open)
+	require.NoError(t, err)
+	require.Equal(t, 1, having(list, func(x tasks.Task) bool {
+		return x.Accepted == "2026-03-02" && x.Procedure == "dibao" && x.Due == "2026-03-05"
+	}))
+
+	// Opinions: as suggested by one key, otherwise only with a reason.
+	cases, err := h.app.town.c.Cases(ctx)
+	require.NoError(t, err)
+	require.Len(t, cases, 5)
+	h.press(fyne.KeyReturn)
+	h.sees("系统建议", "另提意见", "同意建议")
+	h.pictured("opinion")
+	if cases[0].Missing == "" {
+		h.press(fyne.KeyA)
+		h.sees("等待初审意见的 4 户", "已提出的 1 户")
+	}
+	require.Error(t, h.app.town.c.Opine(ctx, cases[1], "dibao", "12.345", "x"), "half a fen")
+	require.Error(t, h.app.town.c.Opine(ctx, cases[1], "dibao", "1e9", "x"))
+	for _, x := range cases[1:] {
+		require.NoError(t, h.app.town.c.Opine(ctx, x, "dibao", "576.50", "补算了土地流转收入"))
+	}
+	h.app.town.opinionsScreen()
+	h.sees("没有等待初审意见的", "低保　每月 576.50 元", "补算了土地流转收入", "乡镇专干（虚构）")
+	h.pictured("opinions-given")
+
+	// The sheet.
+	h.press(fyne.KeyEscape)
+	h.sees("最低生活保障初审公示", "做公示")
+	h.pictured("notices-opinions")
+	_, pending, err := h.app.town.c.Sheets(ctx)
+	require.NoError(t, err)
+	h.tap("做公示")
+	h.sees("草稿", "576.50", "张贴")
+	h.tap("打印")
+	h.sees("已写好")
+	h.close()
+	files, err := os.ReadDir(out)
+	require.NoError(t, err)
+	require.Len(t, files, 2)
+	h.tap("张贴")
+	h.sees("今天张贴，公示到 2026-03-09")
+	test.Type(h.app.win.Canvas().Focused(), "村委会公示栏")
+	h.pictured("notice-post")
+	require.NoError(t, os.WriteFile(chosen, []byte("no picture"), 0o600))
+	h.tap("选照片")
+	h.sees("不是") // a file that is no photograph hangs nothing
+	h.close()
+	require.NoError(t, os.WriteFile(chosen, yunqi.Photo(31, 640, 480), 0o600))
+	h.tap("张贴")
+	test.Type(h.app.win.Canvas().Focused(), "村委会公示栏")
+	h.tap("选照片")
+	h.sees("公示中", "2026-03-02 至 2026-03-09", "村委会公示栏", "首日照片", "登记异议")
+	h.pictured("notice-posted")
+	h.tap("登记异议")
+	what := h.app.win.Canvas().Focused()
+	test.Type(what, "他家在县城有房")
+	h.tap("确定")
+	h.sees("他家在县城有房", "已安排重新入户，限")
+	h.pictured("notice-objected")
+	list, err = tasks.List(ctx, h.app.session.Office.Replica, "", tasks.Open)
+	require.NoError(t, err)
+	require.Equal(t, 1, having(list, func(x tasks.Task) bool {
+		return x.Household == pending[0].Rows[0].Household && x.Due > "2026-03-02" && strings.Contains(x.Reason, "异议")
+	}))
+
+	// Not before its last day, and with the photograph of that day.
+	require.NoError(t, os.WriteFile(chosen, yunqi.Photo(32, 640, 480), 0o600))
+	h.tap("期满结束")
+	h.sees("公示到 2026-03-09 为止，还没有期满")
+	h.close()
+	at = at.AddDate(0, 0, 7)
+	h.app.again()
+	h.sees("已期满，待结束")
+	h.tap("期满结束")
+	h.sees("已结束", "末日照片")
+	h.tap("异议不成立")
+	h.types("房屋系其弟所有，有产权证")
+	h.sees("异议不成立：房屋系其弟所有，有产权证")
+	h.pictured("notice-closed")
+	sheets, _, err := h.app.town.c.Sheets(ctx)
+	require.NoError(t, err)
+	require.Equal(t, notice.Closed, sheets[0].Sheet.State)
+	require.NotEqual(t, sheets[0].First, sheets[0].Sheet.Last)
+	require.Len(t, sheets[0].Passed(), len(sheets[0].Rows))
+}
+
+func having[T any](list []T, is func(T) bool) (n int) {
+	for _, x := range list {
+		if is(x) {
+			n++
+		}
+	}
+	return n
 }
