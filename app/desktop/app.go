@@ -63,6 +63,7 @@ type App struct {
 	resume   func()    // where an automatic lock interrupted somebody
 	town     *township // the reviewer's desk, once it was opened
 
+	pickers  pickers
 	post     func(func())           // has something done on the screen's goroutine
 	kept     func(present.Standing) // of the screen that is shown: the background got on
 	arrived  func()                 // of the screen that is shown: something came that it may show

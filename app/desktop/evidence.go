@@ -12,8 +12,6 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/dialog"
-	"fyne.io/fyne/v2/storage"
 	"fyne.io/fyne/v2/theme"
 
 	"ironfeet/app/casework/visit"
@@ -39,10 +37,10 @@ func newShots(a *App, x *visitView) *shots {
 	s := &shots{app: a, view: x, blurred: map[string]bool{}}
 	ctx, cancel := context.WithCancel(a.ctx)
 	s.cancel = cancel
-	s.intake = a.session.NewIntake(ctx, func(in present.Arrived) { fyne.Do(func() { s.arrived(in) }) })
+	s.intake = a.session.NewIntake(ctx, func(in present.Arrived) { a.post(func() { s.arrived(in) }) })
 	if dir := a.settings.Watch; dir != "" {
 		if folder, err := device.WatchFolder(dir); err == nil {
-			go folder.Follow(ctx, 2*time.Second, func(names []string) { fyne.Do(func() { s.files(names) }) })
+			go folder.Follow(ctx, 2*time.Second, func(names []string) { a.post(func() { s.files(names) }) })
 		}
 	}
 	return s
@@ -96,7 +94,7 @@ func (s *shots) away(then func()) {
 }
 
 // busy says whether the machine should not lock itself now.
-func (s *shots) busy() bool { return s.intake.Waiting("") > 0 }
+func (s *shots) busy() bool { return !s.intake.Idle() }
 
 // add takes one picture in.
 func (s *shots) add(in present.Incoming) {
@@ -164,7 +162,7 @@ func (q *question) photos(n forms.Node) fyne.CanvasObject {
 		look.Big(label, theme.MediaPhotoIcon(), func() { a.cameraSheet(n.Label, func(jpeg []byte) { s.add(memory(n.Path, jpeg)) }) }),
 		look.Big(a.t("photo_file"), theme.FolderOpenIcon(), func() {
 			a.openFile(device.PictureNames, func(name string, open func() (io.ReadCloser, error)) {
-				s.add(present.Incoming{Path: n.Path, Name: name, Open: open})
+				s.add(present.Incoming{Path: n.Path, Name: filepath.Base(name), Open: open})
 			})
 		}))
 	if a.options.Demo {
@@ -183,29 +181,6 @@ func (q *question) photos(n forms.Node) fyne.CanvasObject {
 
 func memory(path string, picture []byte) present.Incoming {
 	return present.Incoming{Path: path, Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(picture)), nil }}
-}
-
-// openFile asks for a file by the system's or Fyne's own dialog.
-func (a *App) openFile(ends []string, then func(name string, open func() (io.ReadCloser, error))) {
-	open := dialog.NewFileOpen(func(f fyne.URIReadCloser, err error) {
-		if a.fail(err) || f == nil {
-			return
-		}
-		uri := f.URI()
-		f.Close()
-		then(uri.Name(), func() (io.ReadCloser, error) { return storage.Reader(uri) })
-	}, a.win)
-	if len(ends) > 0 {
-		both := ends
-		for _, e := range ends {
-			both = append(both, strings.ToUpper(e))
-		}
-		open.SetFilter(storage.NewExtensionFileFilter(both))
-	}
-	if size := a.size(); size.Width > 60 {
-		open.Resize(fyne.NewSize(size.Width-24, size.Height-48))
-	}
-	open.Show()
 }
 
 // drawing is a pad for a question that asks for a drawing or a signature.

@@ -35,7 +35,7 @@ func county(t testing.TB, folders ...string) (dir string) {
 type hand struct {
 	t     testing.TB
 	app   *App
-	queue chan func() // what goroutines want of the screen, where the hand does it itself
+	queue chan func() // what goroutines want of the screen: done when the hand waits
 }
 
 func openWith(t testing.TB, o Options, size fyne.Size) *hand {
@@ -46,7 +46,30 @@ func openWith(t testing.TB, o Options, size fyne.Size) *hand {
 	a := New(test.NewApp(), o)
 	a.win.Resize(size)
 	t.Cleanup(a.lock)
-	return &hand{t: t, app: a}
+	h := &hand{t: t, app: a, queue: make(chan func(), 4096)}
+	a.post = func(f func()) { h.queue <- f }
+	return h
+}
+
+// until does what goroutines ask for until the screen shows something.
+func (h *hand) until(what string, holds func() bool) {
+	h.t.Helper()
+	end, look := time.After(30*time.Second), time.NewTicker(5*time.Millisecond)
+	defer look.Stop()
+	for !holds() {
+		select {
+		case f := <-h.queue:
+			f()
+		case <-look.C:
+		case <-end:
+			require.Fail(h.t, "waited in vain", "%s; the screen says\n%.3000s", what, h.texts())
+		}
+	}
+}
+
+func (h *hand) waitsFor(words string) {
+	h.t.Helper()
+	h.until(words, func() bool { return h.has(words) })
 }
 
 func open(t testing.TB, dir string, size fyne.Size) *hand {
@@ -241,7 +264,7 @@ func (h *hand) close() {
 // settle waits until no picture is on its way any more.
 func (h *hand) settle() {
 	h.t.Helper()
-	require.Eventually(h.t, func() bool { return h.app.visiting.shots.intake.Waiting("") == 0 }, 30*time.Second, 5*time.Millisecond)
+	h.until("the pictures", func() bool { return h.app.visiting.shots.intake.Idle() && len(h.queue) == 0 })
 }
 
 var sizes = []fyne.Size{{Width: 1280, Height: 800}, {Width: 800, Height: 1280}, {Width: 1440, Height: 900}}

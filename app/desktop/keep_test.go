@@ -16,31 +16,9 @@ import (
 	"ironfeet/store/world"
 )
 
-// standing is a hand at a machine that syncs by itself: what goroutines want of the
-// screen is done when the hand looks.
+// standing is a hand at a machine that syncs by itself.
 func standing(t *testing.T, dir string) *hand {
-	h := openWith(t, Options{Dir: dir, Lang: "zh", TextSize: 18, Demo: true, Keep: true}, fyne.NewSize(1280, 800))
-	h.queue = make(chan func(), 4096)
-	h.app.post = func(f func()) { h.queue <- f }
-	return h
-}
-
-// until does what goroutines ask for until the screen shows something.
-func (h *hand) until(what string, holds func() bool) {
-	h.t.Helper()
-	for end := time.After(30 * time.Second); !holds(); {
-		select {
-		case f := <-h.queue:
-			f()
-		case <-end:
-			require.Fail(h.t, "waited in vain", "%s; the screen says\n%.3000s", what, h.texts())
-		}
-	}
-}
-
-func (h *hand) waitsFor(words string) {
-	h.t.Helper()
-	h.until(words, func() bool { return h.has(words) })
+	return openWith(t, Options{Dir: dir, Lang: "zh", TextSize: 18, Demo: true, Keep: true}, fyne.NewSize(1280, 800))
 }
 
 // openCounty stays at work while tablets are.
@@ -68,7 +46,6 @@ func TestTodayFollowsTheCounty(t *testing.T) {
 	free(t, c, "tablet-a")
 	h := standing(t, folder(dir, "tablet-a"))
 	h.unlock("走访员甲（虚构）")
-	h.sees("正在")
 	h.waitsFor("隔几分钟自动再对")
 
 	list, err := tasks.List(ctx, c.Office.Replica, c.Sample.Villages[0].Code, tasks.Open)

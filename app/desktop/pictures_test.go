@@ -7,6 +7,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"rsc.io/qr"
 
 	"ironfeet/app/casework/publish"
 	"ironfeet/app/casework/tasks"
@@ -24,6 +26,7 @@ import (
 	"ironfeet/app/desktop/look"
 	"ironfeet/app/desktop/present"
 	"ironfeet/app/practice"
+	"ironfeet/store/vault"
 	"ironfeet/store/world"
 )
 
@@ -154,6 +157,16 @@ var scenes = []scene{
 	{"blank", func(h *hand, s stage) { h.app.todayScreen(); h.app.blank() }},
 }
 
+// recovery is a request that looks as real ones do, and always the same.
+func recovery(t testing.TB) present.Recovery {
+	t.Helper()
+	text := strings.Repeat("MIIBk24aWQ7t", 60)
+	code, err := qr.Encode(text, qr.L)
+	require.NoError(t, err)
+	code.Scale = 3
+	return present.Recovery{Request: text, Check: "482913", Picture: code.PNG()}
+}
+
 // pretend makes what depends on this very machine the same everywhere.
 func pretend(h *hand) {
 	h.app.session.Office.Server = "https://yunqi.example"
@@ -179,6 +192,10 @@ func TestPictures(t *testing.T) {
 				h.golden(lang + "/unlock")
 				h.tap("走访员甲（虚构）")
 				h.golden(lang + "/pin")
+				h.app.recoverWith(vault.PersonInfo{Name: "走访员甲（虚构）"}, recovery(t))
+				h.golden(lang + "/recover")
+				h.app.unlockScreen()
+				h.tap("走访员甲（虚构）")
 				for _, d := range practice.PIN {
 					h.tap(string(d))
 				}
@@ -205,6 +222,9 @@ func TestNothingIsCutOffAtTheLargestText(t *testing.T) {
 	for _, size := range []fyne.Size{{Width: 412, Height: 915}, {Width: 800, Height: 1280}, {Width: 1280, Height: 800}, {Width: 1440, Height: 900}} {
 		for _, lang := range []string{"zh", "en"} {
 			h := openWith(t, Options{World: s.w, Dir: folder(s.dir, "tablet-a"), Lang: lang, TextSize: look.TextMost, Mode: look.Daylight}, size)
+			h.app.recoverWith(vault.PersonInfo{Name: "走访员甲（虚构）"}, recovery(t))
+			h.nothingCut("recover", size)
+			h.app.unlockScreen()
 			h.unlock("走访员甲（虚构）")
 			pretend(h)
 			for _, sc := range scenes {

@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
+	"io"
 	"strings"
 
-	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/dialog"
-	"fyne.io/fyne/v2/storage"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 
@@ -144,52 +141,9 @@ func (a *App) syncScreen() {
 			look.SetText(j.said, a.t("sync_done", rep.BundlesUp, rep.PhotosUp, rep.BundlesDown, rep.PhotosDown, rep.Resumed))
 		})
 	})
-	out := look.Big(a.t("stick_out"), theme.UploadIcon(), func() {
-		a.folder(func(dir string) {
-			name := filepath.Join(dir, a.t("stick_name", strings.Map(plainName, session.Office.Replica.Identity().Name), a.options.World.Now().Format("20060102-150405")))
-			var text string
-			j.run(a.t("stick_out_busy"), func(ctx context.Context) error {
-				return session.ByHand(func() error {
-					s, err := session.Office.WriteCarrier(ctx, name)
-					text = a.t("stick_out_text", filepath.Base(name), s.Changes, s.Blobs, s.Six)
-					return err
-				})
-			}, func(err error) {
-				look.SetText(j.said, idle)
-				if !a.fail(err) {
-					a.tell(a.t("stick_out_done"), text)
-				}
-			})
-		})
-	})
+	out := look.Big(a.t("stick_out"), theme.UploadIcon(), func() { a.folder(func(to place) { a.writeStick(j, to, idle) }) })
 	in := look.Big(a.t("stick_in"), theme.DownloadIcon(), func() {
-		open := dialog.NewFileOpen(func(f fyne.URIReadCloser, err error) {
-			if a.fail(err) || f == nil {
-				return
-			}
-			f.Close()
-			var text string
-			j.run(a.t("stick_in_busy"), func(ctx context.Context) error {
-				return session.ByHand(func() error {
-					rep, err := session.Office.ReadCarrier(ctx, f.URI().Path())
-					aside := 0
-					for _, o := range rep.Outcomes {
-						if o.Status == merge.StatusAside {
-							aside++
-						}
-					}
-					text = a.t("stick_in_text", rep.From, rep.Changes, rep.NewBlobs, aside, rep.Six)
-					return err
-				})
-			}, func(err error) {
-				look.SetText(j.said, idle)
-				if !a.fail(err) {
-					a.tell(a.t("stick_in_done"), text)
-				}
-			})
-		}, a.win)
-		open.SetFilter(storage.NewExtensionFileFilter([]string{".ironfeet"}))
-		open.Show()
+		a.openFile([]string{".ironfeet"}, func(name string, open func() (io.ReadCloser, error)) { a.readStick(j, name, open, idle) })
 	})
 	room, err := session.Room(a.ctx)
 	if a.fail(err) {
@@ -247,20 +201,58 @@ func (a *App) syncScreen() {
 		look.Box(look.Bold(a.t("room")), look.Text(a.t("room_taken", room.Taken)), look.Caption(spare), free)))))
 }
 
+// writeStick writes everything into one file on the stick. It is said to be there
+// when it is, whole and on the disk, and not a moment before.
+func (a *App) writeStick(j *job, to place, idle string) {
+	session := a.session
+	name := a.t("stick_name", strings.Map(plainName, session.Office.Replica.Identity().Name), a.options.World.Now().Format("20060102-150405"))
+	var text string
+	j.run(a.t("stick_out_busy"), func(ctx context.Context) error {
+		return session.ByHand(func() error {
+			return to.put(a.options, name, func(path string) error {
+				s, err := session.Office.WriteCarrier(ctx, path)
+				text = a.t("stick_out_text", name, s.Changes, s.Blobs, s.Six)
+				return err
+			})
+		})
+	}, func(err error) {
+		look.SetText(j.said, idle)
+		if !a.fail(err) {
+			a.tell(a.t("stick_out_done"), text)
+		}
+	})
+}
+
+// readStick takes in what a stick brought.
+func (a *App) readStick(j *job, name string, open func() (io.ReadCloser, error), idle string) {
+	session := a.session
+	var text string
+	j.run(a.t("stick_in_busy"), func(ctx context.Context) error {
+		return session.ByHand(func() error {
+			return local(a.options, name, open, func(path string) error {
+				rep, err := session.Office.ReadCarrier(ctx, path)
+				aside := 0
+				for _, o := range rep.Outcomes {
+					if o.Status == merge.StatusAside {
+						aside++
+					}
+				}
+				text = a.t("stick_in_text", rep.From, rep.Changes, rep.NewBlobs, aside, rep.Six)
+				return err
+			})
+		})
+	}, func(err error) {
+		look.SetText(j.said, idle)
+		if !a.fail(err) {
+			a.tell(a.t("stick_in_done"), text)
+		}
+	})
+}
+
 // plainName keeps a name fit for a file's name.
 func plainName(r rune) rune {
 	if strings.ContainsRune(`/\:*?"<>| （）()`, r) {
 		return -1
 	}
 	return r
-}
-
-// folder asks for a folder, such as the stick.
-func (a *App) folder(then func(dir string)) {
-	dialog.NewFolderOpen(func(d fyne.ListableURI, err error) {
-		if a.fail(err) || d == nil {
-			return
-		}
-		then(d.Path())
-	}, a.win).Show()
 }

@@ -66,10 +66,7 @@ func (a *App) pinScreen(p vault.PersonInfo) {
 			look.SetText(said, strings.TrimSpace(text+" "+hint))
 			return
 		}
-		a.session = session
-		a.touch()
-		a.keep()
-		a.home()
+		a.enter(session)
 		if resume != nil { // the lock had come down in the middle of a visit
 			resume()
 		}
@@ -103,7 +100,7 @@ func (a *App) pinScreen(p vault.PersonInfo) {
 	ok.Chosen = true
 	ok.Refresh()
 	a.class = a.widthNow()
-	column := container.NewVBox(look.Head(p.Name), look.Caption(a.t("pin")), dots, keys, said)
+	column := container.NewVBox(look.Head(p.Name), look.Caption(a.t("pin")), dots, keys, said, look.Flat(a.t("forgot"), theme.QuestionIcon(), func() { a.recoverScreen(p) }))
 	if a.options.Demo {
 		column.Add(look.Banner(a.t("demo_pin", practice.PIN), look.Notice))
 	}
@@ -113,6 +110,14 @@ func (a *App) pinScreen(p vault.PersonInfo) {
 	}
 	a.keys[fyne.KeyBackspace] = rub
 	a.keys[fyne.KeyReturn], a.keys[fyne.KeyEnter] = enter, enter
+}
+
+// enter begins a person's work.
+func (a *App) enter(session *present.Session) {
+	a.session = session
+	a.touch()
+	a.keep()
+	a.home()
 }
 
 // joinScreen enrols a machine that has no data yet: by a code that is typed, a file
@@ -129,7 +134,7 @@ func (a *App) joinScreen() {
 		text := strings.TrimSpace(code.Text)
 		go func() {
 			invited, err := office.Look(a.ctx, a.options.World, text)
-			fyne.Do(func() {
+			a.post(func() {
 				next.Enable()
 				if !a.fail(err) {
 					a.joinPeople(people, text, invited)
@@ -178,7 +183,7 @@ func (a *App) joinPeople(box *fyne.Container, code string, invited exchange.Invi
 		}
 		go func() {
 			err := joined(a.ctx, a.options, code, texts)
-			fyne.Do(func() {
+			a.post(func() {
 				join.Enable()
 				look.SetText(said, "")
 				if !a.fail(err) {

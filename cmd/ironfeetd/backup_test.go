@@ -4,12 +4,15 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"ironfeet/app/casework/office"
 	"ironfeet/store/vault"
 	"ironfeet/store/world"
+	"ironfeet/sync/trust"
 )
 
 func TestACountyIsBackedUpAndRestored(t *testing.T) {
@@ -72,14 +75,37 @@ func TestACountyIsBackedUpAndRestored(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(must("status", "--json", "--data", at("second"))), &state))
 	require.Positive(t, state.Space.Database)
 
-	// A forgotten PIN, answered with the key from the safe.
+	// A forgotten PIN, answered with the key from the safe and by the county itself,
+	// which certifies the person's new key once.
+	of, err := office.Open(t.Context(), world.Real(), at("second"))
+	require.NoError(t, err)
+	id, err := of.Enrol(t.Context(), "县局经办（虚构）", trust.County, []string{"459921"}, "135790")
+	require.NoError(t, err)
+	require.NoError(t, of.Close())
 	v, err := vault.Open(world.Real(), at("second"))
 	require.NoError(t, err)
-	request, err := v.AskRecovery()
+	request, err := v.AskRecovery(id)
+	require.NoError(t, err)
+	who, err := vault.ReadRecovery(request)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(at("request.txt"), request, 0o600))
-	for _, args := range [][]string{{"--key", at("recovery.key")}, {"--data", at("second")}} {
-		answer := must(append([]string{"recover", at("request.txt")}, args...)...)
+	for _, args := range [][]string{{"--key", at("recovery.key")}, {"--data", at("second")}, {"--data", at("second")}} {
+		for _, digits := range []string{"", "000000"} { // nobody has called
+			status, answer, told := command(append([]string{"recover", "--check", digits, at("request.txt")}, args...)...)
+			require.Equal(t, 1, status)
+			require.Empty(t, answer)
+			require.NotContains(t, told, who.Check)
+		}
+		_, answer, told := command(append([]string{"recover", "--check", who.Check[:3] + " " + who.Check[3:], at("request.txt")}, args...)...)
 		require.Contains(t, answer, "RECOVERY ANSWER")
+		require.Contains(t, told, "县局经办（虚构）")
+		require.Equal(t, args[0] == "--key", strings.Contains(told, "not certified yet"))
 	}
+	of, err = office.Open(t.Context(), world.Real(), at("second"))
+	require.NoError(t, err)
+	defer of.Close()
+	roll, err := of.Roll(t.Context())
+	require.NoError(t, err)
+	require.Len(t, roll.Person(id), 2)
+	require.True(t, roll.Person(id)[0].Key.Equal(who.Key))
 }

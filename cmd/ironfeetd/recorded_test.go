@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"github.com/xuri/excelize/v2"
 
@@ -213,6 +214,17 @@ func TestEveryCommandIsOnRecord(t *testing.T) { // domain.md §1
 			})
 			return args
 		}, nil, audit.Decision},
+		{"recover", func() []string {
+			v, err := vault.Open(world.Real(), dir)
+			require.NoError(t, err)
+			id, err := uuid.Parse(clerk)
+			require.NoError(t, err)
+			request, err := v.AskRecovery(id)
+			require.NoError(t, err)
+			who, err := vault.ReadRecovery(request)
+			require.NoError(t, err)
+			return []string{"--check", who.Check, write("request.txt", string(request))}
+		}, nil, audit.Administration},
 		{"person disable", plain(clerk, "--reason", "离岗"), nil, audit.Account},
 		{"export", plain("--format", "csv", "--out", at("表.csv")), nil, audit.ExportAsked + " " + audit.Export},
 		{"status", plain("--free"), nil, audit.Purge},
@@ -223,13 +235,6 @@ func TestEveryCommandIsOnRecord(t *testing.T) { // domain.md §1
 		{"restore", func() []string {
 			return []string{"--data", at("second"), "--key", at("recovery.key"), at("county.backup")}
 		}, nil, audit.Restore},
-		{"recover", func() []string {
-			v, err := vault.Open(world.Real(), dir)
-			require.NoError(t, err)
-			request, err := v.AskRecovery()
-			require.NoError(t, err)
-			return []string{write("request.txt", string(request))}
-		}, nil, audit.Administration},
 		{"purge", plain("--photos-before", time.Now().AddDate(0, 0, -1).Format(time.DateOnly), "--really", "--reason", "保存期满", "--policy", "县档案办法（虚构）", "--out", at("removed.cose"), "--by", "审计（虚构）", "--approved-by", "审批（虚构）"), []string{practice.PIN, practice.PIN}, audit.Purge + " " + audit.Purge},
 		{"root rotate", plain(), nil, audit.Administration},
 	}

@@ -96,24 +96,47 @@ func identities(ctx context.Context, key, county string) ([]age.Identity, error)
 	return of.Identities()
 }
 
-// RecoverCmd answers a machine whose PIN was forgotten.
+// RecoverCmd answers a machine on which somebody forgot the PIN.
 type RecoverCmd struct {
 	Request string `arg:"" type:"path" help:"The request that the machine showed or wrote, a text file."`
-	Key     string `type:"path" help:"A recovery key's file." placeholder:"FILE" xor:"key" required:""`
-	Data    string `type:"path" help:"The county's data folder." placeholder:"DIR" xor:"key" required:""`
+	Key     string `type:"path" help:"A recovery key's file: opens the folder only." placeholder:"FILE" xor:"key" required:""`
+	Data    string `type:"path" help:"The county's data folder: certifies the person's new key too." placeholder:"DIR" xor:"key" required:""`
+	Check   string `help:"The six digits on the screen of the machine that asks, as the person reads them out over the telephone." placeholder:"DIGITS"`
 }
+
+// Help says what to do before and after.
+func (c *RecoverCmd) Help() string {
+	return "Call the person first, and have the six digits read out: whoever answers a stranger's request makes the stranger an investigator.\n\n" +
+		"  ironfeetd recover --data county --check 123456 request.txt > answer.txt"
+}
+
+// A CallFirstError means that nobody has compared a request with the machine it came
+// from: its six digits are missing or others. They are not told here.
+type CallFirstError struct{ Name string }
+
+func (e *CallFirstError) Error() string {
+	return fmt.Sprintf("the request is made in the name of %s: call that person, and give the six digits that are read out with --check", e.Name)
+}
+
+// Code is the key of the sentence.
+func (e *CallFirstError) Code() string { return "recover.call_first" }
 
 func (c *RecoverCmd) Run(o *Output) error {
 	request, err := readInput(c.Request, 64<<10)
 	if err != nil {
 		return err
 	}
-	answer := func(with []age.Identity) error {
-		answer, err := vault.AnswerRecovery(request, with...)
-		if err == nil {
-			fmt.Fprintln(o.Err, "give this text to the machine that asked; it opens for that machine alone")
-			_, err = o.Out.Write(answer)
-		}
+	who, err := vault.ReadRecovery(request)
+	if err != nil {
+		return err
+	}
+	if strings.ReplaceAll(c.Check, " ", "") != who.Check {
+		return &CallFirstError{who.Name}
+	}
+	give := func(answer []byte) error {
+		fmt.Fprintf(o.Err, "asked by: %s\n", who.Name)
+		fmt.Fprintln(o.Err, "give this text to the machine that asked; it opens for that machine alone")
+		_, err := o.Out.Write(answer)
 		return err
 	}
 	if c.Key != "" { // from the safe: no folder is at hand to note it in
@@ -121,17 +144,19 @@ func (c *RecoverCmd) Run(o *Output) error {
 		if err != nil {
 			return err
 		}
-		return answer(with)
-	}
-	return DataFlag{c.Data}.act(o, func(_ context.Context, of *office.Office) (*audit.Act, error) {
-		with, err := of.Identities()
-		if err == nil {
-			err = answer(with)
+		answer, err := vault.AnswerRecovery(request, with...)
+		if err != nil {
+			return err
 		}
+		fmt.Fprintln(o.Err, "the person's new key is not certified yet: do the same with --data at the county, or what is signed with it will not count")
+		return give(answer)
+	}
+	return DataFlag{c.Data}.act(o, func(ctx context.Context, of *office.Office) (*audit.Act, error) {
+		answer, err := of.Recovering(ctx, request)
 		if err != nil {
 			return nil, err
 		}
 		digest := sha256.Sum256(request)
-		return &audit.Act{Action: audit.Administration, Object: "recovery of a PIN", Count: 1, Digest: digest[:]}, nil
+		return &audit.Act{Action: audit.Administration, Object: "recovery of a PIN", Count: 1, Digest: digest[:], Detail: map[string]string{"name": who.Name}}, give(answer)
 	})
 }

@@ -52,7 +52,9 @@ type file struct {
 	Fails      map[string]fails  `json:"fails,omitempty"`
 	Recovery   []byte            `json:"recovery,omitempty"` // data key, age-encrypted
 	Recoverers []string          `json:"recoverers,omitempty"`
-	Asked      []byte            `json:"asked,omitempty"` // age identity that an answer is expected for, sealed
+	Asked      []byte            `json:"asked,omitempty"`     // what an answer is expected for, sealed
+	AskedFor   uuid.UUID         `json:"asked_for,omitzero"`  // the person who forgot the PIN
+	Request    []byte            `json:"asked_with,omitzero"` // the text that was made for the county
 }
 
 type person struct {

@@ -314,7 +314,7 @@ func TestTheCountyRecoversAForgottenPIN(t *testing.T) {
 	for _, lost := range []bool{false, true} { // the PIN alone; the device secret too
 		c, dir := &clock{start}, t.TempDir()
 		v, k := shared(t, c.world(1), dir)
-		_, err = v.AskRecovery()
+		_, err = v.AskRecovery(jia)
 		var e *vault.RecoveryError
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, "none", e.Why)
@@ -326,9 +326,19 @@ func TestTheCountyRecoversAForgottenPIN(t *testing.T) {
 		}
 
 		v = reopen(t, c.world(2), dir)
-		request, err := v.AskRecovery()
+		_, err = v.AskRecovery(uuid.New())
+		require.ErrorAs(t, err, &e, "nobody's")
+		request, err := v.AskRecovery(jia)
 		require.NoError(t, err)
 		v = reopen(t, c.world(3), dir) // the answer may take days
+		again, err := v.AskRecovery(jia)
+		require.NoError(t, err)
+		require.Equal(t, string(request), string(again), "whoever looks once more asks for the same")
+		who, err := vault.ReadRecovery(request)
+		require.NoError(t, err)
+		require.Equal(t, jia, who.Person)
+		require.Equal(t, "走访员甲", who.Name)
+		require.Regexp(t, `^\d{6}$`, who.Check)
 		_, err = vault.AnswerRecovery(request, other)
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, "not_ours", e.Why)
@@ -337,24 +347,53 @@ func TestTheCountyRecoversAForgottenPIN(t *testing.T) {
 		require.NotContains(t, string(answer), string(request[:60]))
 
 		strange, _ := shared(t, c.world(4), t.TempDir())
-		_, err = strange.Recover(answer)
+		_, err = strange.Recover(answer, "918273")
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, "not_asked", e.Why)
-		_, err = v.Recover(request)
+		_, err = v.Recover(request, "918273")
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, "malformed", e.Why)
+		var pin *vault.PINError
+		_, err = v.Recover(answer, "123456")
+		require.ErrorAs(t, err, &pin, "what is no PIN leaves the answer good")
 
-		k, err = v.Recover(answer)
+		k, err = v.Recover(answer, "918273")
 		require.NoError(t, err)
 		plain, err := k.Open("visit", sealed)
 		require.NoError(t, err)
 		require.Equal(t, "what a worker wrote for three weeks", string(plain))
-		_, err = v.AddPerson(k, jia, "走访员甲", "918273")
+		v = reopen(t, c.world(5), dir)
+		_, err = v.Unlock(jia, "918273")
 		require.NoError(t, err)
-		_, err = reopen(t, c.world(5), dir).Unlock(jia, "918273")
+		key, err := v.PersonKey(jia, "918273")
 		require.NoError(t, err)
-		_, err = v.Recover(answer)
+		require.True(t, who.Key.Equal(key.Public()), "the key that the county has seen")
+		_, err = v.Recover(answer, "918273")
 		require.ErrorAs(t, err, &e, "an answer is good once")
+	}
+}
+
+// Whoever changes a request's name or key is found out; to whom the answer goes is
+// what the six digits are compared for.
+func TestAForgedRequestForRecovery(t *testing.T) {
+	county, err := age.GenerateX25519Identity()
+	require.NoError(t, err)
+	v, k := shared(t, (&clock{start}).world(1), t.TempDir())
+	require.NoError(t, v.SetRecovery(k, county.Recipient().String()))
+	request, err := v.AskRecovery(jia)
+	require.NoError(t, err)
+	honest, err := vault.ReadRecovery(request)
+	require.NoError(t, err)
+	block, _ := pem.Decode(request)
+	for name, old := range map[string][]byte{"another name": []byte("走访员甲"), "another person": jia[:], "another key": honest.Key} {
+		t.Run(name, func(t *testing.T) {
+			other := bytes.Clone(old)
+			other[len(other)-1] ^= 1
+			forged := pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: bytes.Replace(block.Bytes, old, other, 1)})
+			var e *vault.RecoveryError
+			_, err := vault.ReadRecovery(forged)
+			require.ErrorAs(t, err, &e)
+		})
 	}
 }
 
@@ -426,7 +465,7 @@ func FuzzAnswerRecovery(f *testing.F) {
 	require.NoError(f, err)
 	v, k := shared(f, (&clock{start}).world(1), f.TempDir())
 	require.NoError(f, v.SetRecovery(k, county.Recipient().String()))
-	request, err := v.AskRecovery()
+	request, err := v.AskRecovery(jia)
 	require.NoError(f, err)
 	block, _ := pem.Decode(request)
 	f.Add(block.Bytes)
@@ -435,6 +474,7 @@ func FuzzAnswerRecovery(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		_, _ = vault.AnswerRecovery(pem.EncodeToMemory(&pem.Block{Type: "IRONFEET RECOVERY REQUEST", Bytes: body}), county)
 		_, _ = vault.AnswerRecovery(body, county)
+		_, _ = vault.ReadRecovery(pem.EncodeToMemory(&pem.Block{Type: "IRONFEET RECOVERY REQUEST", Bytes: body}))
 	})
 }
 

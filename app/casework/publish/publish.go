@@ -179,10 +179,32 @@ func county(r *store.Replica) string {
 }
 
 // ErrNoForm means that no such form has been published, or has not arrived yet.
-var ErrNoForm = errors.New("the form is not here: it has not been published, or has not arrived yet")
+var ErrNoForm error = coded{errors.New("the form is not here: it has not been published, or has not arrived yet"), "publish.no_form"}
 
 // ErrNoStandards means that no standards are in force on that day.
-var ErrNoStandards = errors.New("no standards are in force on that day")
+var ErrNoStandards error = coded{errors.New("no standards are in force on that day"), "publish.no_standards"}
+
+type coded struct {
+	error
+	code string
+}
+
+func (e coded) Code() string { return e.code }
+
+// A NewerError means that a form was published by a newer program and this one cannot
+// open it. What was filled with it, and what others fill, is kept and passed on as it
+// is.
+type NewerError struct {
+	Title, Version string
+	Report         xlsform.Report
+}
+
+func (e *NewerError) Error() string {
+	return fmt.Sprintf("form %s %s cannot be opened by this program: %d things in it are not known here", e.Title, e.Version, len(e.Report.Errors))
+}
+
+// Code is the key of the sentence.
+func (e *NewerError) Code() string { return "publish.newer" }
 
 // A Shelf keeps compiled forms, since a form is immutable and opening one costs
 // more than filling it.
@@ -216,8 +238,8 @@ func (s *Shelf) Form(ctx context.Context, r *store.Replica, id, version string) 
 		return f, nil
 	}
 	f, report := forms.Open(best.Text("name"), best.Fields["workbook"].Bytes())
-	if f == nil {
-		return nil, &FaultyError{best.Text("name"), report}
+	if f == nil { // it was sound where it was published
+		return nil, &NewerError{cmp.Or(best.Text("title"), id), best.Text("version"), report}
 	}
 	if s.opened == nil {
 		s.opened = map[string]*forms.Form{}

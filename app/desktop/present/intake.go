@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"path/filepath"
+	"runtime"
 	"sync"
 
 	"github.com/google/uuid"
@@ -27,7 +28,7 @@ type Intake struct {
 	mu      sync.Mutex
 	waiting map[string]int // by question
 	queue   []Incoming
-	running bool
+	running bool // until done has heard of the last picture
 	stopped bool
 	ctx     context.Context
 	cancel  context.CancelFunc
@@ -88,6 +89,13 @@ func (i *Intake) Waiting(path string) int {
 	return sum
 }
 
+// Idle says whether done has heard of every picture.
+func (i *Intake) Idle() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return !i.running
+}
+
 // Stop drops what waits. A picture that is being taken in is finished: it is
 // durable, and garbage if no visit comes to name it.
 func (i *Intake) Stop() {
@@ -109,6 +117,9 @@ func (i *Intake) work() {
 		i.queue = i.queue[1:]
 		i.mu.Unlock()
 		out := i.take(in)
+		// The planes of one picture are twenty to forty MB of garbage, and the collector
+		// would wait until the heap has doubled: on a tablet of 2 GB that is too late.
+		runtime.GC()
 		i.mu.Lock()
 		i.waiting[in.Path]--
 		stopped := i.stopped
