@@ -209,11 +209,11 @@ func (a *App) writeStick(j *job, to place, idle string) {
 	var text string
 	j.run(a.t("stick_out_busy"), func(ctx context.Context) error {
 		return session.ByHand(func() error {
-			return to.put(a.options, name, func(path string) error {
+			return present.OfStick(to.put(a.options, name, func(path string) error {
 				s, err := session.Office.WriteCarrier(ctx, path)
 				text = a.t("stick_out_text", name, s.Changes, s.Blobs, s.Six)
 				return err
-			})
+			}), true)
 		})
 	}, func(err error) {
 		look.SetText(j.said, idle)
@@ -229,7 +229,7 @@ func (a *App) readStick(j *job, name string, open func() (io.ReadCloser, error),
 	var text string
 	j.run(a.t("stick_in_busy"), func(ctx context.Context) error {
 		return session.ByHand(func() error {
-			return local(a.options, name, open, func(path string) error {
+			return present.OfStick(local(a.options, name, open, func(path string) error {
 				rep, err := session.Office.ReadCarrier(ctx, path)
 				aside := 0
 				for _, o := range rep.Outcomes {
@@ -239,7 +239,7 @@ func (a *App) readStick(j *job, name string, open func() (io.ReadCloser, error),
 				}
 				text = a.t("stick_in_text", rep.From, rep.Changes, rep.NewBlobs, aside, rep.Six)
 				return err
-			})
+			}), false)
 		})
 	}, func(err error) {
 		look.SetText(j.said, idle)
