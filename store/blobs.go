@@ -110,7 +110,44 @@ func (r *Replica) PutNamedBlob(ctx context.Context, ref BlobRef, rd io.Reader) e
 	return err
 }
 
+// A Hashed is a file in memory with its SHA-256, which only Hash works out.
+type Hashed struct {
+	content []byte
+	digest  Digest
+}
+
+// Hash reads a file's SHA-256. The file must not change any more.
+func Hash(content []byte) Hashed { return Hashed{content, DigestOf(content)} }
+
+// Size is the file's, in bytes.
+func (h Hashed) Size() int64 { return int64(len(h.content)) }
+
+// Digest is the file's name.
+func (h Hashed) Digest() Digest { return h.digest }
+
+// PutHashed stores a file like PutNamedBlob, which was hashed on its way in and is not
+// hashed again.
+func (r *Replica) PutHashed(ctx context.Context, ref BlobRef, h Hashed) error {
+	if h.digest != ref.Digest || int64(len(h.content)) != ref.Size {
+		return &WrongBlobError{ref.Digest, h.digest}
+	}
+	_, err := r.writeAndKeep(ctx, func(f world.File) (BlobRef, error) { return ref, r.writeHashed(f, h) })
+	return err
+}
+
 func (r *Replica) putBlob(ctx context.Context, rd io.Reader, limit int64, named *Digest) (BlobRef, error) {
+	return r.writeAndKeep(ctx, func(f world.File) (BlobRef, error) {
+		ref, err := r.writeBlob(f, rd, limit)
+		if err == nil && named != nil && ref.Digest != *named {
+			err = &WrongBlobError{*named, ref.Digest}
+		}
+		return ref, err
+	})
+}
+
+// writeAndKeep makes a file durable under a temporary name, and then moves it to its
+// place.
+func (r *Replica) writeAndKeep(ctx context.Context, write func(world.File) (BlobRef, error)) (BlobRef, error) {
 	disk := r.world.Disk
 	if err := r.makeFolder(blobFolder); err != nil {
 		return BlobRef{}, diskError("store the file", err)
@@ -120,10 +157,7 @@ func (r *Replica) putBlob(ctx context.Context, rd io.Reader, limit int64, named 
 	if err != nil {
 		return BlobRef{}, diskError("store the file", err)
 	}
-	ref, err := r.writeBlob(f, rd, limit)
-	if err == nil && named != nil && ref.Digest != *named {
-		err = &WrongBlobError{*named, ref.Digest}
-	}
+	ref, err := write(f)
 	if err == nil {
 		err = f.Sync()
 	}
@@ -140,6 +174,26 @@ func (r *Replica) putBlob(ctx context.Context, rd io.Reader, limit int64, named 
 		return BlobRef{}, diskError("store the file", err)
 	}
 	return ref, nil
+}
+
+// writeHashed seals a file whose digest is known: the header goes first.
+func (r *Replica) writeHashed(f world.File, h Hashed) error {
+	salt := make([]byte, saltSize)
+	if _, err := io.ReadFull(r.world.Rand, salt); err != nil {
+		return fmt.Errorf("make a salt: %w", err)
+	}
+	room := rooms.Get().(*room)
+	defer rooms.Put(room)
+	sealed, err := r.keys.AppendSeal(room[0][:0], headerPlace(h.digest), salt)
+	for number, rest := 0, h.content; err == nil; number++ {
+		if _, err = f.Write(sealed); err != nil || number > 0 && len(rest) == 0 {
+			break
+		}
+		piece := rest[:min(len(rest), blobPiece)]
+		rest = rest[len(piece):]
+		sealed, err = r.keys.AppendSeal(room[0][:0], piecePlace(formSalt, salt, number, len(rest) == 0), piece)
+	}
+	return err
 }
 
 // writeBlob seals a stream piece by piece and writes the header last.

@@ -312,3 +312,38 @@ func TestTakingInAPhotoMayFailAnywhere(t *testing.T) {
 		require.NoError(t, r.Close())
 	}
 }
+
+// A file that was hashed on its way in lies on the disk as one that was read as a
+// stream, also at the edges of a piece; under another name or size it does not.
+func TestAHashedFileIsLikeAnyOther(t *testing.T) {
+	ctx := context.Background()
+	r := node(t, 1)
+	for _, size := range []int{0, 1, 65535, 65536, 65537, 131072, 200_000} {
+		content := bytes.Repeat([]byte{byte(size), 7, 9}, size/3+1)[:size]
+		ref := store.BlobRef{Digest: store.DigestOf(content), Size: int64(size)}
+		var wrong *store.WrongBlobError
+		other := ref
+		other.Digest[0] ^= 1
+		require.ErrorAs(t, r.PutHashed(ctx, other, store.Hash(content)), &wrong)
+		other = ref
+		other.Size++
+		require.ErrorAs(t, r.PutHashed(ctx, other, store.Hash(content)), &wrong)
+		here, err := r.HasBlob(ctx, ref.Digest)
+		require.NoError(t, err)
+		require.False(t, here)
+
+		require.NoError(t, r.PutHashed(ctx, ref, store.Hash(content)))
+		require.NoError(t, r.PutHashed(ctx, ref, store.Hash(content)), "again")
+		rd, length, err := r.OpenBlob(ctx, ref.Digest)
+		require.NoError(t, err)
+		got, err := io.ReadAll(rd)
+		require.NoError(t, err)
+		require.NoError(t, rd.Close())
+		require.EqualValues(t, size, length)
+		require.Equal(t, len(content), len(got))
+		require.True(t, bytes.Equal(content, got))
+	}
+	findings, err := r.Check(ctx)
+	require.NoError(t, err)
+	require.Empty(t, findings)
+}

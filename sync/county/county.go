@@ -112,6 +112,7 @@ type caller struct {
 	exchange.Signed
 	certificate trust.Certificate
 	body        []byte
+	hashed      store.Hashed // body
 }
 
 // signed lets a request through if a node of this county made it. The header is
@@ -169,6 +170,8 @@ func (s *Server) judged(limit int64, partly bool, handle func(http.ResponseWrite
 			}
 		}
 		body, err := readBody(http.MaxBytesReader(w, r.Body, limit), r.ContentLength)
+		defer recycle(body)
+		hashed := store.Hash(body)
 		var large *http.MaxBytesError
 		switch {
 		case errors.As(err, &large):
@@ -180,11 +183,11 @@ func (s *Server) judged(limit int64, partly bool, handle func(http.ResponseWrite
 		case err != nil:
 			s.refuse(w, http.StatusBadRequest, "link.cut")
 			return
-		case !signed.Holds(body):
+		case !signed.Holds(hashed):
 			s.refuse(w, http.StatusUnauthorized, "link.unknown")
 			return
 		}
-		handle(w, r, &caller{*signed, certificate, body})
+		handle(w, r, &caller{*signed, certificate, body, hashed})
 	}
 }
 
@@ -192,7 +195,7 @@ func (s *Server) judged(limit int64, partly bool, handle func(http.ResponseWrite
 // with what has come, in few steps: whoever claims much and sends nothing costs
 // little, and a photo is copied twice at most.
 func readBody(rd io.Reader, length int64) ([]byte, error) {
-	body := make([]byte, 0, min(length, 32<<10)+1) // one more, to see the end
+	body := make([]byte, 0, min(length, firstRead)+1) // one more, to see the end
 	for {
 		n, err := rd.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
@@ -206,10 +209,29 @@ func readBody(rd io.Reader, length int64) ([]byte, error) {
 			return body, nil // more than was claimed: its digest will not fit
 		}
 		if len(body) == cap(body) {
-			larger := make([]byte, len(body), min(length+1, int64(cap(body))*8))
-			copy(larger, body)
-			body = larger
+			var larger []byte
+			if len(body) <= firstRead+1 && length < sparedBody {
+				larger = spared.Get().(*[sparedBody]byte)[:length+1]
+			} else {
+				larger = make([]byte, min(length+1, int64(cap(body))*8))
+			}
+			body = larger[:copy(larger, body)]
 		}
+	}
+}
+
+// Room for bodies of up to a photo's size is used again. A body must not be kept
+// beyond its request.
+const (
+	firstRead  = 32 << 10
+	sparedBody = 256 << 10
+)
+
+var spared = sync.Pool{New: func() any { return new([sparedBody]byte) }}
+
+func recycle(body []byte) {
+	if cap(body) == sparedBody {
+		spared.Put((*[sparedBody]byte)(body[:sparedBody]))
 	}
 }
 

@@ -65,8 +65,11 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request, c *caller) {
 	}
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(c.body)), int64(len(c.body))
 	w.Header()["Date"] = nil
-	s.uploads.ServeHTTP(w, r)
+	s.uploads.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), bodyKey{}, c.hashed)))
 }
+
+// bodyKey is where a request's context holds its body as it was hashed.
+type bodyKey struct{}
 
 // Answers that the protocol has no words for.
 var (
@@ -113,7 +116,7 @@ type pieces struct {
 	*uploads
 	digest store.Digest
 	size   int64
-	whole  []byte // of a photo that came in one piece
+	whole  *store.Hashed // a photo that came in one piece
 }
 
 func (p *pieces) folder() string { return filepath.Join(p.dir, p.digest.String()) }
@@ -181,7 +184,7 @@ func (p *pieces) offset() (offset int64, err error) {
 
 // GetInfo says how far the photo has come.
 func (p *pieces) GetInfo(context.Context) (handler.FileInfo, error) {
-	offset := int64(len(p.whole))
+	offset := p.size
 	if p.whole == nil {
 		var err error
 		if offset, err = p.offset(); err != nil {
@@ -193,15 +196,15 @@ func (p *pieces) GetInfo(context.Context) (handler.FileInfo, error) {
 
 // WriteChunk keeps a piece: sealed, synced and renamed before it is acknowledged. A
 // photo that comes in one piece goes straight to its place.
-func (p *pieces) WriteChunk(_ context.Context, offset int64, src io.Reader) (int64, error) {
+func (p *pieces) WriteChunk(ctx context.Context, offset int64, src io.Reader) (int64, error) {
+	if h, ok := ctx.Value(bodyKey{}).(store.Hashed); ok && offset == 0 && h.Size() == p.size {
+		p.whole = &h
+		return p.size, nil
+	}
 	most := min(p.size-offset, exchange.MaxPiece)
 	piece, err := readBody(io.LimitReader(src, most), most)
 	if len(piece) == 0 || err != nil {
 		return 0, err
-	}
-	if offset == 0 && int64(len(piece)) == p.size {
-		p.whole = piece
-		return p.size, nil
 	}
 	if err := p.disk.MkdirAll(p.folder()); err != nil {
 		return 0, err
@@ -218,22 +221,22 @@ func (p *pieces) WriteChunk(_ context.Context, offset int64, src io.Reader) (int
 // FinishUpload checks the photo against its name and gives it to the replica. One
 // that is not what its name says is thrown away, to be sent again.
 func (p *pieces) FinishUpload(ctx context.Context) error {
-	whole, err := p.whole, error(nil)
-	if whole == nil {
-		whole, err = p.content()
-	}
-	if err != nil {
-		return err
+	ref, err := store.BlobRef{Digest: p.digest, Size: p.size}, error(nil)
+	if p.whole != nil {
+		err = p.replica.PutHashed(ctx, ref, *p.whole)
+	} else if whole, reading := p.content(); reading != nil {
+		err = reading
+	} else {
+		err = p.replica.PutNamedBlob(ctx, ref, bytes.NewReader(whole))
 	}
 	var wrong *store.WrongBlobError
-	err = p.replica.PutNamedBlob(ctx, store.BlobRef{Digest: p.digest, Size: p.size}, bytes.NewReader(whole))
 	if errors.As(err, &wrong) {
 		return errors.Join(errDigest, p.clear())
 	}
 	if err != nil {
 		return err
 	}
-	p.counted(len(whole))
+	p.counted(int(p.size))
 	if p.whole != nil {
 		return nil
 	}

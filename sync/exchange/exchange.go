@@ -252,10 +252,9 @@ func (s *Signed) Verify(pub ed25519.PublicKey, method, path string, now time.Tim
 }
 
 // Holds says whether this is the body that was signed.
-func (s *Signed) Holds(body []byte) bool {
-	sum := sha256.Sum256(body)
+func (s *Signed) Holds(body store.Hashed) bool {
 	want, err := s.claim.Body.Digest()
-	return err == nil && want == sum
+	return err == nil && store.Digest(want) == body.Digest()
 }
 
 // Nonces remembers the requests of the last two windows.

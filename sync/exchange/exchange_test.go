@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"ironfeet/store"
 	"ironfeet/sync/cose"
 )
 
@@ -52,9 +53,9 @@ func TestWhatAProofProves(t *testing.T) { // invariant 3
 		})
 	}
 	s := signed(t, "POST", "/v1/push", []byte("body"))
-	require.True(t, s.Holds([]byte("body")))
-	require.False(t, s.Holds([]byte("bodY")))
-	require.False(t, s.Holds(nil))
+	require.True(t, s.Holds(store.Hash([]byte("body"))))
+	require.False(t, s.Holds(store.Hash([]byte("bodY"))))
+	require.False(t, s.Holds(store.Hash(nil)))
 }
 
 func TestARequestIsMadeOnce(t *testing.T) {
