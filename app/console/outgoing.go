@@ -174,6 +174,9 @@ func (c *Console) fetchExport(w http.ResponseWriter, r *http.Request, a *account
 		"xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl",
 		"geojson": "application/geo+json", "pdf": "application/pdf", "evidence": "application/zip",
 	}[q.Format]
+	if q.Volumes > 1 {
+		kind = "application/zip"
+	}
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("ETag", strconv.Quote(q.Digest))
 	w.Header().Set("Content-Disposition", "attachment; filename*=UTF-8''"+url.PathEscape(q.FileName()))

@@ -61,6 +61,7 @@ type Request struct {
 	Digest    string    `json:"digest,omitempty"` // SHA-256 of the file, hex
 	Said      string    `json:"said,omitempty"`   // what it came to
 	Failure   string    `json:"failure,omitempty"`
+	Volumes   int       `json:"volumes,omitempty"` // of a dossier: more than one are a ZIP
 	Unmapped  int       `json:"unmapped,omitempty"`
 	MinorsOut int       `json:"minors_out,omitempty"`
 	Tries     int       `json:"tries,omitempty"`     // how often it was begun since it was last asked for
@@ -99,9 +100,9 @@ func (q *Request) MayAnswer(person string, role trust.Role) bool {
 
 // FileName is what the file is called when it leaves.
 func (q *Request) FileName() string {
-	end := map[string]string{"evidence": "zip"}[q.Format]
-	if end == "" {
-		end = q.Format
+	end := q.Format
+	if q.Format == "evidence" || q.Volumes > 1 {
+		end = "zip"
 	}
 	return fmt.Sprintf("%s-%s.%s", q.Format, q.Asked.Format("20060102-150405"), end)
 }
@@ -494,8 +495,11 @@ func (d *Desk) WriteTo(ctx context.Context, w io.Writer, q *Request, progress fu
 		return err
 	case "pdf":
 		n, err := Dossier(ctx, w, d.Replica, Records(ctx, d.Replica, s), o)
-		q.Rows, q.MinorsOut = n.Households, n.MinorsLeftOut
+		q.Rows, q.MinorsOut, q.Volumes = n.Households, n.MinorsLeftOut, n.Volumes
 		q.Said = fmt.Sprintf("%d households, %d pages (%d minors left out)", n.Households, n.Pages, n.MinorsLeftOut)
+		if n.Volumes > 1 {
+			q.Said += fmt.Sprintf(", a ZIP of %d volumes", n.Volumes)
+		}
 		return err
 	}
 	n, err := Write(w, q.Format, Records(ctx, d.Replica, s), t, o)

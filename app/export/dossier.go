@@ -1,6 +1,8 @@
 package export
 
 import (
+	"archive/zip"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -27,31 +29,27 @@ import (
 // Folder is what a dossier came to.
 type Folder struct {
 	Households, Pages, MinorsLeftOut int
+	Volumes                          int    // more than one: a ZIP of PDFs
 	NotDrawn                         string // characters that no font of ours can draw
 }
 
-// maxDossier bounds one file: a PDF is made in memory.
-const maxDossier = 300
+// volume is how many households one PDF holds: it is made in memory, photos and all,
+// and has to be held in a hand.
+const volume = 300
 
 // A DossierError means a selection makes no dossier.
-type DossierError struct {
-	Why  string // too_many, none
-	Most int
-}
+type DossierError struct{}
 
-func (e *DossierError) Error() string {
-	if e.Why == "none" {
-		return "no household here has a record to print"
-	}
-	return fmt.Sprintf("more than %d households: print a village at a time", e.Most)
-}
+func (*DossierError) Error() string { return "no household here has a record to print" }
 
 // Code is the key of the sentence.
-func (e *DossierError) Code() string { return "export.dossier_" + e.Why }
+func (*DossierError) Code() string { return "export.dossier_none" }
 
 // Dossier prints each household's file (一户一档): what is on record, members,
 // photos, signatures, the decision with its whole trace, and a code by which the
 // paper is held against the evidence. Masked, faces and signatures are left out.
+// What fits into one volume is a PDF; what does not is a ZIP of volumes, of which one
+// at a time is in memory.
 func Dossier(ctx context.Context, w io.Writer, r *store.Replica, records iter.Seq2[Record, error], o Options) (Folder, error) {
 	if err := o.check(); err != nil {
 		return Folder{}, err
@@ -60,12 +58,22 @@ func Dossier(ctx context.Context, w io.Writer, r *store.Replica, records iter.Se
 	if err := p.start(); err != nil {
 		return Folder{}, err
 	}
+	size := cmp.Or(o.Volume, volume)
+	var shelf *zip.Writer
 	for rec, err := range records {
 		if err != nil {
 			return p.n, err
 		}
-		if p.n.Households++; p.n.Households > maxDossier {
-			return p.n, &DossierError{"too_many", maxDossier}
+		if p.n.Households++; p.n.Households > 1 && p.n.Households%size == 1%size {
+			if shelf == nil {
+				shelf = zip.NewWriter(w)
+			}
+			if err := p.bindInto(shelf); err != nil {
+				return p.n, err
+			}
+			if err := p.start(); err != nil {
+				return p.n, err
+			}
 		}
 		if err := p.household(rec); err != nil {
 			return p.n, fmt.Errorf("household %s: %w", rec.Household.ID, err)
@@ -75,17 +83,39 @@ func Dossier(ctx context.Context, w io.Writer, r *store.Replica, records iter.Se
 		}
 	}
 	if p.n.Households == 0 {
-		return p.n, &DossierError{Why: "none"}
+		return p.n, &DossierError{}
 	}
-	if p.n.NotDrawn != "" {
+	if shelf != nil {
+		err := p.bindInto(shelf)
+		return p.n, errors.Join(err, shelf.Close())
+	}
+	return p.n, p.bind(w)
+}
+
+// bind ends a volume.
+func (p *printer) bind(w io.Writer) error {
+	if p.missing != "" {
 		p.section("字体缺字")
 		p.text(9, false, "以下字符不在所附字体中，文中以 □ 代替，请对照原件：")
-		for _, c := range p.n.NotDrawn {
+		for _, c := range p.missing {
 			p.text(9, false, fmt.Sprintf("U+%04X", c))
+			if !strings.ContainsRune(p.n.NotDrawn, c) {
+				p.n.NotDrawn += string(c)
+			}
 		}
 	}
-	p.n.Pages = p.pdf.GetNumberOfPages()
-	return p.n, errors.Join(p.err, p.pdf.Write(w))
+	p.n.Volumes++
+	p.n.Pages += p.pdf.GetNumberOfPages()
+	return errors.Join(p.err, p.pdf.Write(w))
+}
+
+// bindInto puts a volume on the shelf; photos are packed already.
+func (p *printer) bindInto(shelf *zip.Writer) error {
+	w, err := shelf.CreateHeader(&zip.FileHeader{Name: fmt.Sprintf("dossier-%03d.pdf", p.n.Volumes+1), Method: zip.Store, Modified: p.o.Day})
+	if err != nil {
+		return err
+	}
+	return p.bind(w)
 }
 
 // VerificationCode is what stands in a dossier's QR code: which record, and the

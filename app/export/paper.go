@@ -48,6 +48,8 @@ type printer struct {
 	page  int
 	n     Folder
 	err   error
+
+	missing string // characters of this volume that cannot be drawn
 }
 
 func (p *printer) fail(err error) {
@@ -57,7 +59,7 @@ func (p *printer) fail(err error) {
 }
 
 func (p *printer) start() error {
-	p.pdf = &gopdf.GoPdf{}
+	p.pdf, p.missing = &gopdf.GoPdf{}, ""
 	p.pdf.Start(gopdf.Config{PageSize: gopdf.Rect{W: pageWidth, H: pageHeight}})
 	p.pdf.SetInfo(gopdf.PdfInfo{Title: "入户核查档案", Creator: "Ironfeet 铁脚板", CreationDate: p.o.Day})
 	for _, f := range []struct {
@@ -67,8 +69,8 @@ func (p *printer) start() error {
 		err := p.pdf.AddTTFFontDataWithOption(f.name, f.data, gopdf.TtfOption{
 			// A name that cannot be drawn must not vanish in silence.
 			OnGlyphNotFound: func(c rune) {
-				if !strings.ContainsRune(p.n.NotDrawn, c) {
-					p.n.NotDrawn += string(c)
+				if !strings.ContainsRune(p.missing, c) {
+					p.missing += string(c)
 				}
 			},
 			OnGlyphNotFoundSubstitute: func(rune) rune { return '□' },

@@ -126,7 +126,7 @@ func readPages(ctx context.Context, r *store.Replica, s Selection, pages chan<- 
 }
 
 // makeWay keeps an export from slowing down what comes in: while somebody else
-// writes, it rests three times as long as it works. Only the pace depends on the
+// writes, it rests five times as long as it works. Only the pace depends on the
 // clock, nothing that is written.
 type makeWay struct {
 	r      *store.Replica
@@ -137,7 +137,7 @@ type makeWay struct {
 func (m *makeWay) wait(ctx context.Context) error {
 	now, writes := time.Now(), m.r.Writes()
 	if !m.began.IsZero() && writes != m.writes {
-		rest := time.NewTimer(min(3*now.Sub(m.began), 2*time.Second))
+		rest := time.NewTimer(min(5*now.Sub(m.began), 2*time.Second))
 		defer rest.Stop()
 		select {
 		case <-rest.C:

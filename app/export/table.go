@@ -21,6 +21,7 @@ type Options struct {
 	Day      time.Time
 	TmpDir   string         // where large workbooks grow; "" is the system's
 	Progress func(rows int) // told now and then; may be nil
+	Volume   int            // households in one PDF; 0: 300
 
 	buffers [][]string
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,6 +23,7 @@ import (
 	"ironfeet/app/casework/office"
 	"ironfeet/app/casework/publish"
 	"ironfeet/app/casework/tasks"
+	"ironfeet/app/export"
 	"ironfeet/app/practice"
 	"ironfeet/app/practice/fleet"
 	"ironfeet/store"
@@ -33,7 +36,12 @@ import (
 func serveFleet(b *testing.B, size int) (address string, boats []*fleet.Boat) {
 	of, err := office.Found(ctx, world.Real(), filepath.Join(b.TempDir(), "county"), "云栖县", "459921")
 	require.NoError(b, err)
-	boats, err = fleet.Enrol(ctx, of, size)
+	return fleetOf(b, of, size)
+}
+
+// fleetOf does so for a county that is there, and closes it in the end.
+func fleetOf(b *testing.B, of *office.Office, size int) (address string, boats []*fleet.Boat) {
+	boats, err := fleet.Enrol(ctx, of, size)
 	require.NoError(b, err)
 	root, err := of.RootKey()
 	require.NoError(b, err)
@@ -122,6 +130,56 @@ func BenchmarkPushVisits(b *testing.B) {
 			b.ReportMetric(resident(), "MB-resident")
 		})
 	}
+}
+
+// BenchmarkPushDuringExport is how many bundles of visits a large county takes in
+// from eight tablets while an export of everything runs, as a share of what it takes
+// in alone.
+func BenchmarkPushDuringExport(b *testing.B) {
+	const nodes, each = 8, 60
+	of, err := practice.Bench(ctx, world.Real(), filepath.Join(b.TempDir(), "county"))
+	require.NoError(b, err)
+	address, boats := fleetOf(b, of, nodes)
+	intake := func() float64 {
+		work := make([][][]byte, nodes)
+		for i, n := range boats {
+			var err error
+			work[i], err = n.Visits(each, 1, n.Named)
+			require.NoError(b, err)
+		}
+		began := time.Now()
+		require.NoError(b, fleet.Together(boats, func(i int, n *fleet.Boat) error {
+			for _, raw := range work[i] {
+				if err := n.Push(address, raw); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		return nodes * each / time.Since(began).Seconds()
+	}
+	var alone, during float64
+	intake() // warm
+	for b.Loop() {
+		alone = intake()
+		exporting, stop := context.WithCancel(ctx)
+		var wait sync.WaitGroup
+		wait.Go(func() {
+			for exporting.Err() == nil {
+				_, err := export.Write(io.Discard, "xlsx", export.Records(exporting, of.Replica, export.Selection{Status: export.Registered}), export.Default(), export.Options{Day: time.Now(), TmpDir: b.TempDir()})
+				if err != nil && exporting.Err() == nil {
+					b.Error(err)
+				}
+			}
+		})
+		time.Sleep(300 * time.Millisecond) // until it is at work
+		during = intake()
+		stop()
+		wait.Wait()
+	}
+	b.ReportMetric(alone, "bundles/s-alone")
+	b.ReportMetric(during, "bundles/s-during")
+	b.ReportMetric(during/alone, "of-alone")
 }
 
 // BenchmarkPushOneVisit is what one tablet waits for, over the disk's own sync.

@@ -97,6 +97,17 @@ func (c *ExportCmd) export(ctx context.Context, o *Output, of *office.Office) (s
 	if err != nil {
 		return "", err
 	}
+	if q.Volumes > 1 && strings.EqualFold(filepath.Ext(c.Out), ".pdf") {
+		// A ZIP that is called a PDF opens nowhere.
+		as := strings.TrimSuffix(c.Out, filepath.Ext(c.Out)) + ".zip"
+		if _, err := of.World.Disk.Stat(as); err == nil {
+			return "", &FileError{File: as, Why: "exists"}
+		}
+		if err := of.World.Disk.Rename(c.Out, as); err != nil {
+			return "", err
+		}
+		c.Out = as
+	}
 	said = fmt.Sprintf("%s: %s, %s", filepath.Base(c.Out), q.Said, bytesText(size))
 	if q.Unmapped > 0 {
 		said += fmt.Sprintf("; %d values stand as they are, since their list does not know them", q.Unmapped)
