@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -74,6 +75,16 @@ func TestInABrowser(t *testing.T) {
 		}
 		do(chromedp.EmulateViewport(1440, 900))
 	}
+	// paper prints the page that is open, as its print style has it.
+	paper := func(name string) {
+		t.Helper()
+		data, err := chromedp.Run(ctx, chromedp.PrintToPDF(chromedp.PDFPreferCSSPageSize(), chromedp.PDFPrintBackground()))
+		require.NoError(t, err)
+		require.True(t, strings.HasPrefix(string(data), "%PDF-"), name)
+		if dir := os.Getenv("IRONFEET_PICTURES"); dir != "" {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "paper-"+name+".pdf"), data, 0o600))
+		}
+	}
 	signIn := func(login string) {
 		t.Helper()
 		do(chromedp.Navigate(at("login")), chromedp.SendKeys(chromedp.CSS(`input[name=login]`), login), chromedp.SendKeys(chromedp.CSS(`input[name=password]`), password+"\r"), chromedp.WaitVisible(chromedp.CSS(`.tiles`)))
@@ -88,6 +99,7 @@ func TestInABrowser(t *testing.T) {
 	signIn("clerk")
 	require.Contains(t, text(`h1`), "总览")
 	picture("02-overview")
+	paper("overview")
 
 	do(chromedp.Click(chromedp.CSS(`nav a[href$="households"]`)), chromedp.WaitVisible(chromedp.CSS(`input[name=q]`)))
 	picture("03-households")
@@ -99,16 +111,21 @@ func TestInABrowser(t *testing.T) {
 	do(chromedp.SendKeys(chromedp.CSS(`input[name=reason]`), "核对申请人电话\r"), chromedp.WaitVisible(chromedp.CSS(`.notice`)))
 	require.Contains(t, text(`main`), visited.Text("phone"))
 	picture("05-household")
+	do(chromedp.Navigate(at("households/"+visited.ID.String()+"/print")), chromedp.WaitVisible(chromedp.CSS(`h1`)))
+	picture("05-household-print")
+	paper("household")
 	visits, err := h.Office.Replica.Children(ctx, store.Visit, visited.ID)
 	require.NoError(t, err)
 	do(chromedp.Navigate(at("visits/"+visits[0].ID.String())), chromedp.WaitVisible(chromedp.CSS(`.pairs`)))
 	picture("06-visit")
+	paper("visit")
 	for _, page := range []struct{ path, name, wait string }{
 		{"tasks", "07-tasks", `table, .empty`}, {"visits", "08-visits", `table`}, {"determinations", "09-determinations", `table, .empty`},
 		{"standards", "10-standards", `input[type=file]`}, {"exports", "11-exports", `select[name=format]`}, {"devices", "12-devices", `table`}, {"system", "13-system", `.chart`},
 	} {
 		do(chromedp.Navigate(at(page.path)), chromedp.WaitVisible(chromedp.CSS(page.wait)))
 		picture(page.name)
+		paper(page.name)
 	}
 
 	// A list, from the file to what was understood.
@@ -120,12 +137,14 @@ func TestInABrowser(t *testing.T) {
 	picture("14-compare")
 	do(chromedp.Click(chromedp.CSS(`form[action*="compare/"] button`)), chromedp.WaitVisible(chromedp.CSS(`.ticks`)))
 	picture("14-alerts")
+	paper("alerts")
 	do(chromedp.Navigate(at("alerts?source="+list.Source)), chromedp.Click(chromedp.CSS(`input[name=id]`)), chromedp.Click(chromedp.CSS(`button[value=confirm]`)), chromedp.WaitVisible(chromedp.CSS(`.notice`)))
 	require.Contains(t, text(`.notice`), "1 条预警已确认")
 
 	// Needs, from the visits to a department and back.
 	do(chromedp.Navigate(at("needs")), chromedp.Click(chromedp.CSS(`form[action$="collect"] button`)), chromedp.WaitVisible(chromedp.CSS(`td.tick input`)), chromedp.Click(chromedp.CSS(`td.tick input`)), chromedp.Click(chromedp.CSS(`button[value=refer]`)), chromedp.WaitVisible(chromedp.CSS(`.state.referred`)))
 	picture("14-needs")
+	paper("needs")
 
 	// An unmasked export: the clerk asks, the approver agrees.
 	do(chromedp.Navigate(at("exports")), chromedp.Click(chromedp.CSS(`input[name=unmasked]`)), chromedp.SendKeys(chromedp.CSS(`input[name=reason]`), "年度归档"), chromedp.SendKeys(chromedp.CSS(`input[name=recipient]`), "县档案室"),
@@ -146,11 +165,13 @@ func TestInABrowser(t *testing.T) {
 	if links, err := chromedp.Run(ctx, chromedp.Nodes(chromedp.CSSAll(`td a[href*="determinations/"]`), chromedp.AtLeast(0))); err == nil && len(links) > 0 {
 		do(chromedp.Click(chromedp.CSS(`td a[href*="determinations/"]`)), chromedp.WaitVisible(chromedp.CSS(`.verdict`)))
 		picture("16-determination")
+		paper("determination")
 		do(chromedp.Click(chromedp.CSS(`form.card button`)), chromedp.WaitVisible(chromedp.CSS(`.notice`)))
 		require.Contains(t, text(`.notice`), "认定")
 	}
 	do(chromedp.Navigate(at("audit")), chromedp.WaitVisible(chromedp.CSS(`pre`)))
 	picture("17-audit")
+	paper("audit")
 	signOut()
 	signIn("admin")
 	do(chromedp.Navigate(at("accounts")), chromedp.WaitVisible(chromedp.CSS(`table`)))

@@ -194,7 +194,7 @@ func TestAnExportFromTheClerkThroughTheApprover(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, status)
 
 	// Children's data: only the child-data approver agrees.
-	status, _, _ = clerk.post("exports", url.Values{"format": {"evidence"}, "reason": {"复议"}, "recipient": {"法院"}})
+	status, _, _ = clerk.post("exports", url.Values{"format": {"evidence"}, "children": {"yes"}, "reason": {"复议"}, "recipient": {"法院"}})
 	require.Equal(t, http.StatusSeeOther, status)
 	list, err := h.console.Desk.List(ctx)
 	require.NoError(t, err)
