@@ -398,6 +398,9 @@ func (p *printer) pictures(rec Record) error {
 
 // signatures prints who signed, and the householder's drawing.
 func (p *printer) signatures(rec Record) error {
+	if rec.Visit != nil && rec.Visit.Content.Signature.Digest != (store.Digest{}) && p.o.Unmasked {
+		p.room(250) // the drawing stays with the names, not alone on the next page
+	}
 	p.section("签名")
 	if rec.Visit == nil {
 		p.text(9.5, false, "没有经乡镇采纳的入户记录。")
