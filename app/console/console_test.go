@@ -357,6 +357,23 @@ func TestTheDoor(t *testing.T) {
 	status, _ = thief.get("households")
 	require.Equal(t, http.StatusSeeOther, status)
 
+	// A genuine session of his own, planted in somebody else's browser, stays his at most.
+	h.in(t, "town")
+	delete(h.jars, "town")
+	own := h.in(t, "town")
+	token := own.client.Jar.Cookies(base)
+	require.NotEmpty(t, token)
+	victim := h.visitor(t)
+	victim.client.Jar.SetCookies(base, token)
+	status, _, _ = victim.post("login", url.Values{"login": {"clerk"}, "password": {password}})
+	require.Equal(t, http.StatusSeeOther, status)
+	status, _ = victim.get("determinations")
+	require.Equal(t, http.StatusOK, status, "the victim is the clerk")
+	status, _ = own.get("determinations")
+	require.NotEqual(t, http.StatusOK, status, "whoever planted it is not")
+	require.NotEqual(t, token[0].Value, victim.client.Jar.Cookies(base)[0].Value)
+	delete(h.jars, "town")
+
 	// A signed-out session opens nothing, even if its cookie was copied.
 	copied := v.client.Jar.Cookies(base)
 	status, _, _ = v.post("logout", nil)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -99,12 +100,24 @@ func TestOneConfigurationFile(t *testing.T) {
 		{"[serve]\nbackup-dri = '/mnt'", "nearest is backup-dir"},
 		{"[server]\nlisten = 'x'", "[server]"},
 		{"data = ", "expected value"},
-		{"[serve]\nbackup-keep = 2026-01-01", "neither text"},
+		{"[serve]\nbackup-keep = 2026-01-01", "must be text"},
+		{strings.Repeat("# 长\n", 300_000), "larger than 1 MB"},
 	} {
 		status, _, errs := command("--config", write(test.text), "status")
 		require.NotEqual(t, 0, status, test.text)
 		require.Contains(t, errs, test.says, test.text)
+		require.Contains(t, errs, "hint:", test.text)
+		var out, chinese bytes.Buffer
+		require.Equal(t, status, run([]string{"--lang", "zh", "--config", write(test.text), "status"}, &out, &chinese))
+		require.Regexp(t, `error: .*配置文件`, chinese.String(), test.text)
+		require.Regexp(t, `hint: .*\p{Han}`, chinese.String(), test.text)
 	}
+	var out2, chinese bytes.Buffer
+	require.Equal(t, 2, run([]string{"--lang=zh", "--config", filepath.Join(dir, "none.toml"), "status"}, &out2, &chinese))
+	require.Contains(t, chinese.String(), "找不到文件")
+	chinese.Reset()
+	require.Equal(t, 2, run([]string{"--lang", "zh", "statu"}, &out2, &chinese))
+	require.Contains(t, chinese.String(), "命令写得不对")
 }
 
 // TestTheHouseIsKept: backups by schedule, the drill, exports that expire, photos

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -78,8 +79,9 @@ func run(args []string, out, errw io.Writer) (status int) {
 		kong.Exit(func(code int) { usage = code; panic(kongExit{}) }),
 		kong.UsageOnError(),
 	)
-	if err != nil {
-		fmt.Fprintln(errw, "error:", err)
+	o := &Output{Out: out, Err: errw, Lang: languageOf(args)}
+	if err != nil { // the configuration file that is read without being asked for
+		explain(o, misused(err))
 		return 2
 	}
 	defer func() {
@@ -92,11 +94,10 @@ func run(args []string, out, errw io.Writer) (status int) {
 	}()
 	kctx, err := parser.Parse(expressionArgs(args))
 	if err != nil {
-		fmt.Fprintln(errw, "error:", err)
-		fmt.Fprintln(errw, "hint: ironfeetd --help lists the commands; every command has a --help of its own")
+		explain(o, misused(err))
 		return 2
 	}
-	o := &Output{Out: out, Err: errw, Lang: cli.Lang}
+	o.Lang = cli.Lang
 	if err := kctx.Run(o); err != nil {
 		if !errors.Is(err, errFaulty) {
 			explain(o, err)
@@ -107,6 +108,48 @@ func run(args []string, out, errw io.Writer) (status int) {
 }
 
 type kongExit struct{}
+
+// A UsageError is a command line that cannot be understood.
+type UsageError struct{ Text string }
+
+func (e *UsageError) Error() string { return e.Text }
+
+// Code is the key of the sentence.
+func (e *UsageError) Code() string { return "usage.wrong" }
+
+// misused says what stands against a command line: our own word where it is ours,
+// kong's otherwise.
+func misused(err error) error {
+	var coded words.Coded
+	var file *fs.PathError
+	switch {
+	case errors.As(err, &coded):
+		return coded
+	case errors.As(err, &file) && errors.Is(err, fs.ErrNotExist):
+		return &FileError{File: file.Path, Why: "missing", Err: err}
+	case errors.As(err, &file):
+		return &FileError{File: file.Path, Why: "unreadable", Err: err}
+	}
+	return &UsageError{err.Error()}
+}
+
+// languageOf is the language of a command line that may not be understood: what --lang
+// says, else the system's.
+func languageOf(args []string) string {
+	for i, a := range args {
+		value, is := strings.CutPrefix(a, "--lang=")
+		if a == "--lang" && i+1 < len(args) {
+			value, is = args[i+1], true
+		}
+		if is && (value == "zh" || value == "en") {
+			return value
+		}
+	}
+	if lang := os.Getenv("IRONFEET_LANG"); lang == "zh" || lang == "en" {
+		return lang
+	}
+	return systemLanguage()
+}
 
 // explain prints an error as a sentence and, where one is known, what to do next.
 func explain(o *Output, err error) {
