@@ -16,6 +16,7 @@ import (
 
 	"ironfeet/app/casework/determination"
 	"ironfeet/app/casework/office"
+	"ironfeet/app/casework/opinion"
 	"ironfeet/app/casework/review"
 	"ironfeet/app/casework/tasks"
 	"ironfeet/app/practice"
@@ -41,7 +42,7 @@ func (s *story) determine(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	perLabel := map[string]int{}
+	perLabel, agree := map[string]int{}, 0
 	var shown bool
 	var told uuid.UUID
 	for _, v := range pending {
@@ -57,6 +58,13 @@ func (s *story) determine(ctx context.Context) error {
 			return err
 		}
 		perLabel[d.Label]++
+		o, err := opinion.On(ctx, of.Replica, v.ID)
+		if err != nil {
+			return err
+		}
+		if o != nil && o.Category == d.Category && o.Amount == d.Amount {
+			agree++
+		}
 		if !shown && d.Category == "rigid" {
 			shown, told = true, v.Content.Household
 			s.showTrace(d)
@@ -66,7 +74,10 @@ func (s *story) determine(ctx context.Context) error {
 	for _, l := range slices.Sorted(maps.Keys(perLabel)) {
 		labels = append(labels, fmt.Sprintf("%s %d", l, perLabel[l]))
 	}
-	s.tell("%d households decided by %s, each with its whole trace: %s", len(pending), s.clerk.name, strings.Join(labels, ", "))
+	s.tell("%d households decided by %s, each with its whole trace: %s; %d as the township thought", len(pending), s.clerk.name, strings.Join(labels, ", "), agree)
+	if err := check(agree == len(pending)-1, "%d of %d opinions are the county's", agree, len(pending)); err != nil {
+		return err
+	}
 	if err := check(len(perLabel) >= 4 && shown, "only %v", labels); err != nil {
 		return err
 	}
@@ -206,9 +217,6 @@ func (s *story) comeBack(ctx context.Context) error {
 		return err
 	}
 	if err := s.tidy(ctx); err != nil {
-		return err
-	}
-	if err := s.post(ctx); err != nil {
 		return err
 	}
 	if _, err := s.town.Office.Client().Sync(ctx, nil); err != nil {

@@ -13,9 +13,11 @@ import (
 
 	"ironfeet/app/casework/calendar"
 	"ironfeet/app/casework/checks"
+	"ironfeet/app/casework/determination"
 	"ironfeet/app/casework/duplicates"
 	"ironfeet/app/casework/notice"
 	"ironfeet/app/casework/office"
+	"ironfeet/app/casework/opinion"
 	"ironfeet/app/casework/registry"
 	"ironfeet/app/casework/review"
 	"ironfeet/app/export/posting"
@@ -93,6 +95,12 @@ func (s *story) review(ctx context.Context) error {
 		return err
 	}
 	if err := s.settle(ctx, reviewer); err != nil {
+		return err
+	}
+	if err := s.opine(ctx, reviewer); err != nil {
+		return err
+	}
+	if err := s.post(ctx); err != nil {
 		return err
 	}
 	up, err := s.town.Office.Client().Sync(ctx, nil)
@@ -303,7 +311,33 @@ func (s *story) tidy(ctx context.Context) error {
 	return check(len(left) == 0, "%d pairs are left", len(left))
 }
 
-// post makes the notices of what the county has decided, prints one, hangs it, hears
+// opine gives the township's opinion on every accepted case: as the rules suggest, but
+// for one on which it thinks otherwise and says why.
+func (s *story) opine(ctx context.Context, reviewer *review.Reviewer) error {
+	cases, err := opinion.Pending(ctx, reviewer.Replica, s.county.TownshipCode)
+	if err != nil {
+		return err
+	}
+	otherwise := ""
+	for _, w := range cases {
+		d, err := suggested(ctx, s.town.Office, w.Visit)
+		if err != nil {
+			return err
+		}
+		choice := determination.Choice{}
+		if otherwise == "" && d.Category == "edge" {
+			choice = determination.Choice{Category: "none", Label: "不符合", Reason: "邻里反映有一笔收入没有申报，建议核实后再定"}
+			otherwise = fmt.Sprintf("%s instead of %s (%s)", choice.Label, d.Label, choice.Reason)
+		}
+		if _, err := opinion.Give(ctx, reviewer, w.Visit, d, choice); err != nil {
+			return err
+		}
+	}
+	s.tell("the township's opinion (初审意见) on %d cases, by %s: as the rules suggest, but one: %s", len(cases), s.town.People[0].Name, otherwise)
+	return check(len(cases) > 0 && otherwise != "", "%d cases", len(cases))
+}
+
+// post makes the notices of the township's opinions, prints one, hangs it, hears
 // an objection, and takes it down after its last day.
 func (s *story) post(ctx context.Context) error {
 	r, reviewer := s.town.Office.Replica, s.reviewer()
@@ -337,6 +371,9 @@ func (s *story) post(ctx context.Context) error {
 		return err
 	}
 	head := posting.Letterhead{Office: s.county.TownshipName + "人民政府（虚构）"}
+	if err := os.MkdirAll(s.path("exports"), 0o700); err != nil {
+		return err
+	}
 	pdf, err := os.Create(s.path("exports", "公示.pdf"))
 	if err != nil {
 		return err
