@@ -19,11 +19,13 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
+	"ironfeet/app/casework/registry"
 	"ironfeet/app/casework/review"
 	"ironfeet/app/casework/visit"
 	"ironfeet/store"
@@ -156,7 +158,11 @@ func complete(ctx context.Context, r *store.Replica, households []*store.Entity,
 	for i, h := range households {
 		ids[i] = h.ID
 	}
-	visits, err := accepted(ctx, r, ids)
+	stands, err := absorbed(ctx, r, ids)
+	if err != nil {
+		return nil, err
+	}
+	visits, err := accepted(ctx, r, stands)
 	if err != nil {
 		return nil, err
 	}
@@ -168,9 +174,13 @@ func complete(ctx context.Context, r *store.Replica, households []*store.Entity,
 	if err != nil {
 		return nil, err
 	}
-	decided, err := byParent(ctx, r, store.Determination, ids)
+	cases, err := byParent(ctx, r, store.Determination, slices.Collect(maps.Keys(stands)))
 	if err != nil {
 		return nil, err
+	}
+	decided := map[uuid.UUID][]*store.Entity{}
+	for id, list := range cases {
+		decided[stands[id]] = append(decided[stands[id]], list...)
 	}
 	page := make([]Record, len(households))
 	for i, h := range households {
@@ -215,9 +225,35 @@ func byParent(ctx context.Context, r *store.Replica, kind store.Kind, parents []
 	return out, nil
 }
 
+// absorbed are households and all that were merged into them, however many steps
+// away, each with the one that stands for it: what was signed about a merged household
+// still names that one.
+func absorbed(ctx context.Context, r *store.Replica, households []uuid.UUID) (map[uuid.UUID]uuid.UUID, error) {
+	stands := make(map[uuid.UUID]uuid.UUID, len(households))
+	for _, id := range households {
+		stands[id] = id
+	}
+	for level := households; len(level) > 0; {
+		list, err := r.Children(ctx, store.Household, level...)
+		if err != nil {
+			return nil, err
+		}
+		level = nil
+		for _, e := range list {
+			into, err := uuid.Parse(e.Text("parent"))
+			if _, known := stands[e.ID]; err != nil || known || e.Text("state") != registry.Merged {
+				continue
+			}
+			stands[e.ID] = stands[into]
+			level = append(level, e.ID)
+		}
+	}
+	return stands, nil
+}
+
 // accepted returns the newest accepted visit of each household that has one.
-func accepted(ctx context.Context, r *store.Replica, households []uuid.UUID) (map[uuid.UUID]Record, error) {
-	visits, err := r.Children(ctx, store.Visit, households...)
+func accepted(ctx context.Context, r *store.Replica, stands map[uuid.UUID]uuid.UUID) (map[uuid.UUID]Record, error) {
+	visits, err := r.Children(ctx, store.Visit, slices.Collect(maps.Keys(stands))...)
 	if err != nil {
 		return nil, err
 	}
@@ -239,11 +275,15 @@ func accepted(ctx context.Context, r *store.Replica, households []uuid.UUID) (ma
 		if err != nil {
 			return nil, err
 		}
-		old := out[s.Content.Household]
+		home, ok := stands[s.Content.Household]
+		if !ok {
+			home = s.Content.Household
+		}
+		old := out[home]
 		if old.Visit != nil && cmp.Or(cmp.Compare(old.Visit.Content.Ended, s.Content.Ended), cmp.Compare(old.Visit.ID.String(), s.ID.String())) > 0 {
 			continue
 		}
-		out[s.Content.Household] = Record{Visit: s, Review: decision}
+		out[home] = Record{Visit: s, Review: decision}
 	}
 	return out, nil
 }
