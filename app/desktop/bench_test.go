@@ -3,8 +3,10 @@ package desktop
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -232,4 +234,53 @@ func BenchmarkKeyInAnInboxOf5000(b *testing.B) {
 	b.ReportMetric(float64(longest.Microseconds())/1000, "ms_longest_key")
 	b.ReportMetric(float64(b.Elapsed()-painting)/float64(b.N)/float64(16*time.Millisecond), "of_16ms")
 	b.ReportMetric(float64(b.Elapsed())/float64(b.N)/float64(16*time.Millisecond), "of_16ms_painted")
+}
+
+// A stick is read beside the screen: how long it keeps the screen from doing anything
+// else, at most, and what one drawing of the import screen takes the software painter.
+// IRONFEET_STICK says how many visits with 12 photos each; 100 are the goal's.
+func BenchmarkImportAStickBesideTheScreen(b *testing.B) {
+	visits := 10
+	if n, err := strconv.Atoi(os.Getenv("IRONFEET_STICK")); err == nil {
+		visits = n
+	}
+	ctx := context.Background()
+	dir := b.TempDir()
+	c, err := practice.SetUp(ctx, world.Real(), dir, 96+3*visits)
+	require.NoError(b, err)
+	size, err := c.Nodes["tablet-a"].Campaign(ctx, visits, 12)
+	require.NoError(b, err)
+	stick := filepath.Join(dir, "a.ironfeet")
+	_, err = c.Nodes["tablet-a"].Office.WriteCarrier(ctx, stick)
+	require.NoError(b, err)
+	require.NoError(b, c.Close())
+	h := openWith(b, Options{World: world.Real(), Dir: folder(dir, "township"), Lang: "zh", TextSize: 18}, fyne.NewSize(1280, 800))
+	h.unlock("乡镇专干（虚构）")
+	require.Eventually(b, func() bool { return !h.app.town.busy }, time.Minute, 5*time.Millisecond)
+	was, wasTook := background, onScreenTook
+	var longest, all time.Duration
+	turns := 0
+	onScreenTook = func(d time.Duration) { longest, all, turns = max(longest, d), all+d, turns+1 }
+	var beside []func() // what the app does beside the screen, here one after the other
+	background = func(f func()) { beside = append(beside, f) }
+	defer func() { background, onScreenTook = was, wasTook }()
+	h.app.town.importScreen()
+	h.app.town.take(stick) // once: a stick is new once only
+	began := time.Now()
+	beside[0]()
+	took := time.Since(began)
+	require.Equal(b, visits*12, h.app.town.intake.files[0].Photos)
+	b.ReportMetric(float64(size)/1e6/took.Seconds(), "MB/s")
+	b.ReportMetric(float64(longest.Microseconds())/1000, "ms_longest_block")
+	b.ReportMetric(float64(turns), "turns")
+	b.ReportMetric(float64(all)/float64(took), "of_the_time")
+	// Then the checks and the photos' likeness, with the inbox on the screen.
+	h.app.inboxScreen()
+	longest = 0
+	began = time.Now()
+	for i := 1; i < len(beside); i++ {
+		beside[i]()
+	}
+	b.ReportMetric(float64(longest.Microseconds())/1000, "ms_longest_block_in_checks")
+	b.ReportMetric(time.Since(began).Seconds(), "s_checks")
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image/color"
 	"strings"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -435,10 +436,15 @@ const photosAtOnce = 24
 func (t *township) onScreen(session any, do func()) {
 	fyne.Do(func() {
 		if t.App.session != nil && any(t.App.session) == session {
+			began := time.Now()
 			do()
+			onScreenTook(time.Since(began))
 		}
 	})
 }
+
+// onScreenTook hears how long the screen was kept from drawing; a benchmark listens.
+var onScreenTook = func(time.Duration) {}
 
 // redraw reads the inbox anew and draws it, if it is on the screen.
 func (t *township) redraw(session any) {

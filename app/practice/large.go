@@ -1,10 +1,14 @@
 package practice
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"image"
+	"image/jpeg"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,7 +18,9 @@ import (
 	"github.com/google/uuid"
 
 	"ironfeet/app/casework/office"
+	"ironfeet/app/casework/publish"
 	"ironfeet/app/casework/review"
+	"ironfeet/app/casework/tasks"
 	"ironfeet/app/casework/visit"
 	"ironfeet/assets/yunqi"
 	"ironfeet/forms"
@@ -154,4 +160,54 @@ func (c *County) Flood(ctx context.Context, visits int) error {
 		}
 	}
 	return nil
+}
+
+// Campaign makes so many visits at a node, each with so many photos of about 375 kB as
+// a camera takes them: noise, which nothing makes smaller. It returns their bytes.
+func (n *Node) Campaign(ctx context.Context, visits, photos int) (size int64, err error) {
+	list, err := tasks.List(ctx, n.Office.Replica, "", tasks.Open)
+	if err != nil {
+		return 0, err
+	}
+	if len(list) < visits {
+		return 0, fmt.Errorf("%d of %d visits: too few tasks", len(list), visits)
+	}
+	shelf := &publish.Shelf{}
+	for i, task := range list[:visits] {
+		v, err := n.Desk(shelf).Start(ctx, task)
+		if err != nil {
+			return size, err
+		}
+		script := yunqi.Absent(n.Office.World.Now())
+		script.Photos = nil
+		for p := range photos {
+			data, err := noise(uint64(i*1000 + p))
+			if err != nil {
+				return size, err
+			}
+			if _, err := v.AddPhoto(ctx, "/visit/photo_door", data); err != nil {
+				return size, err
+			}
+			size += data.Size()
+		}
+		w, err := Fill(ctx, v, script, 1)
+		if err != nil {
+			return size, err
+		}
+		if err := n.SignOff(ctx, v, "", 1, &w); err != nil {
+			return size, err
+		}
+	}
+	return size, nil
+}
+
+func noise(seed uint64) (*bytes.Reader, error) {
+	r := rand.New(rand.NewPCG(seed, 9))
+	img := image.NewGray(image.Rect(0, 0, 960, 700))
+	for i := range img.Pix {
+		img.Pix[i] = uint8(r.IntN(256))
+	}
+	var b bytes.Buffer
+	err := jpeg.Encode(&b, img, &jpeg.Options{Quality: 75})
+	return bytes.NewReader(b.Bytes()), err
 }
