@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"ironfeet/app/casework/cards"
+	"ironfeet/app/casework/registry"
 	"ironfeet/app/casework/review"
 	"ironfeet/app/casework/tasks"
 	"ironfeet/store"
@@ -84,6 +85,9 @@ func Of(ctx context.Context, r *store.Replica, box *cards.Box, division string, 
 		return out, err
 	}
 	for _, row := range households {
+		if row.State == registry.Merged { // it is another one
+			continue
+		}
 		v := at(row.Division)
 		if v.Households++; v.Name == v.Code {
 			if e, err := r.Entity(ctx, row.ID); err == nil && e.Text("village") != "" {
@@ -169,22 +173,24 @@ func (t *Village) add(v *Village) {
 	t.Unconfirmed += v.Unconfirmed
 }
 
-// unconfirmed counts this office's own decisions that no receipt of the county
-// covers.
+// unconfirmed counts this office's own decisions, notices and opinions that no receipt
+// of the county covers.
 func unconfirmed(ctx context.Context, r *store.Replica, division string, confirmed map[uuid.UUID]uint64, at func(string) *Village) error {
 	own := r.Identity().Node
-	rows, err := r.Rows(ctx, store.Query{Kind: store.Review, Division: division})
-	if err != nil {
-		return fmt.Errorf("read what the county has not confirmed: %w", err)
-	}
-	for _, row := range rows {
-		heads, err := r.Heads(ctx, row.ID, "decision")
+	for kind, field := range map[store.Kind]string{store.Review: "decision", store.Notice: "state", store.Opinion: "state"} {
+		rows, err := r.Rows(ctx, store.Query{Kind: kind, Division: division})
 		if err != nil {
-			return err
+			return fmt.Errorf("read what the county has not confirmed: %w", err)
 		}
-		for _, h := range heads {
-			if h.Node == own && h.Seq > confirmed[own] {
-				at(row.Division).Unconfirmed++
+		for _, row := range rows {
+			heads, err := r.Heads(ctx, row.ID, field)
+			if err != nil {
+				return err
+			}
+			for _, h := range heads {
+				if h.Node == own && h.Seq > confirmed[own] {
+					at(row.Division).Unconfirmed++
+				}
 			}
 		}
 	}

@@ -349,6 +349,65 @@ func TestAReturnMeetsAnAcceptance(t *testing.T) {
 	require.Empty(t, e.Conflicts, "the correction had the accepted values before its eyes")
 }
 
+// A returned visit is being corrected at the door while somebody else accepts what was
+// signed first: the tablet hears of it only afterwards. Nothing is lost and nothing wins
+// in silence: the acceptance stands, the correction lies beside it with what both say.
+func TestACorrectionMeetsAnAcceptance(t *testing.T) { // invariants 1 and 4
+	h := open(t, 1, nil)
+	rv, county := h.clerk(), h.county()
+	out := h.open(rv, 0)
+	home := out.Visit.Content.Household
+	require.NoError(t, rv.Return(ctx, out, time.Now().AddDate(0, 0, 7), review.Fault{Text: "电话再问一次"}))
+	for _, n := range []*practice.Node{h.town, h.tablet} {
+		_, err := n.Office.Client().Sync(ctx, nil)
+		require.NoError(t, err)
+	}
+	task, err := tasks.Get(ctx, h.tablet.Office.Replica, out.Visit.Content.Task)
+	require.NoError(t, err)
+	v, err := h.tablet.Desk(h.shelf).Start(ctx, task) // without a network from here on
+	require.NoError(t, err)
+	_, err = v.Set(ctx, "/home/phone", "13800000002")
+	require.NoError(t, err)
+	require.NoError(t, county.Accept(ctx, h.open(county, 0), nil, ""))
+	first, err := county.Replica.Entity(ctx, home)
+	require.NoError(t, err)
+	require.NoError(t, h.tablet.SignOff(ctx, v, "户主", 5, &practice.Walked{}))
+	h.sync()
+
+	state, _, err := review.StateOf(ctx, rv.Replica, out.Visit.ID)
+	require.NoError(t, err)
+	require.Equal(t, review.Accepted, state)
+	again, err := rv.Open(ctx, v.ID)
+	require.NoError(t, err)
+	var phone *review.Line
+	for _, l := range again.Diverged() {
+		if l.Field == "phone" {
+			phone = &l
+		}
+	}
+	require.NotNil(t, phone, "a person must look")
+	require.Equal(t, []string{first.Text("phone"), "13800000002"}, []string{phone.Registry, phone.Visit})
+	desk, err := review.OpenDesk(ctx, rv.Replica, trust.Township, time.Now)
+	require.NoError(t, err)
+	require.NoError(t, desk.Look(ctx, h.c.Sample.TownshipCode))
+	inbox, err := desk.Inbox(ctx, h.c.Sample.TownshipCode)
+	require.NoError(t, err)
+	require.Len(t, inbox, 1)
+	var left *review.NotCleanError
+	require.ErrorAs(t, rv.AcceptClean(ctx, &inbox[0]), &left)
+	require.Contains(t, left.Why, review.IsDiverged)
+	require.NoError(t, rv.Accept(ctx, again, nil, ""))
+	disputes, err := rv.Disputes(ctx, h.c.Sample.TownshipCode)
+	require.NoError(t, err)
+	require.NotEmpty(t, disputes, "both values stay until somebody settles it")
+	for _, d := range disputes {
+		require.NoError(t, rv.SettleWhy(ctx, d, d.Says[0].Raw, "电话核实"))
+	}
+	h.sync()
+	require.Equal(t, fields(t, rv.Replica, home), fields(t, county.Replica, home))
+	require.Equal(t, fields(t, rv.Replica, home), fields(t, h.tablet.Office.Replica, home))
+}
+
 func TestASecondVisitAndTheCounty(t *testing.T) {
 	h := open(t, 2, nil)
 	rv, county := h.clerk(), h.county()
