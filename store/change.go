@@ -30,8 +30,9 @@ const (
 	List          Kind = "list"
 	Person        Kind = "person" // a worker
 	Node          Kind = "node"
-	Notice        Kind = "notice"  // 公示: a sheet posted in a village, and what was said against it
-	Opinion       Kind = "opinion" // 初审意见: what the township thinks of a case before the county decides
+	Notice        Kind = "notice"   // 公示: a sheet posted in a village, and what was said against it
+	Calendar      Kind = "calendar" // a year's holidays and make-up days, or the county's deadlines
+	Opinion       Kind = "opinion"  // 初审意见: what the township thinks of a case before the county decides
 )
 
 // Clock is a hybrid logical clock: Unix milliseconds << 16 | counter. It orders

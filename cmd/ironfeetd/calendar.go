@@ -11,13 +11,14 @@ import (
 	"ironfeet/app/casework/office"
 	"ironfeet/store/audit"
 	"ironfeet/store/world"
+	"ironfeet/sync/trust"
 )
 
 // CalendarCmd handles working days and deadlines, which are text files of one year
 // and of the county.
 type CalendarCmd struct {
 	Check CalendarCheckCmd `cmd:"" help:"Read a year's holidays and make-up days, or deadlines, and count with them."`
-	Load  CalendarLoadCmd  `cmd:"" help:"Keep a year's calendar, or deadlines, at this machine."`
+	Load  CalendarLoadCmd  `cmd:"" help:"Put a year's calendar, or deadlines, in force: at the county for everybody, elsewhere at that machine."`
 }
 
 // maxCalendarFile is more than any year has.
@@ -81,19 +82,36 @@ func (c *CalendarLoadCmd) Run(o *Output) error {
 		if err != nil {
 			return nil, err
 		}
+		// The county's word holds for everybody; another machine keeps a file for itself.
+		me := of.Replica.Identity()
+		where := "here"
+		county := me.Role == string(trust.County)
+		if county {
+			where = "in the whole county"
+		}
 		if c.Deadlines {
-			rules, err := calendar.LoadRules(ctx, of.Replica, c.File, data)
+			var rules calendar.Rules
+			if county {
+				rules, err = calendar.PublishRules(ctx, of.Replica, me.Node, c.File, data)
+			} else {
+				rules, err = calendar.LoadRules(ctx, of.Replica, c.File, data)
+			}
 			if err != nil {
 				return nil, err
 			}
-			fmt.Fprintf(o.Out, "%s: %d deadlines are in force here\n", filepath.Base(c.File), len(rules))
+			fmt.Fprintf(o.Out, "%s: %d deadlines are in force %s\n", filepath.Base(c.File), len(rules), where)
 			return published("deadlines", c.File, data), nil
 		}
-		year, err := calendar.Load(ctx, of.Replica, c.File, data)
+		var year int
+		if county {
+			year, err = calendar.Publish(ctx, of.Replica, me.Node, c.File, data)
+		} else {
+			year, err = calendar.Load(ctx, of.Replica, c.File, data)
+		}
 		if err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(o.Out, "%s: the calendar of %d is in force here\n", filepath.Base(c.File), year)
+		fmt.Fprintf(o.Out, "%s: the calendar of %d is in force %s\n", filepath.Base(c.File), year, where)
 		return published("calendar", c.File, data), nil
 	})
 }

@@ -78,6 +78,7 @@ var table = []struct {
 	{store.List, []Role{County}, CountyOnly},
 	{store.Form, []Role{County}, Everyone},
 	{store.Standards, []Role{County}, Everyone},
+	{store.Calendar, []Role{County}, Everyone},
 	{store.Person, []Role{County}, Everyone},
 	{store.Node, []Role{County}, Everyone},
 }
