@@ -94,6 +94,8 @@ func (s *Server) Handler() http.Handler {
 	})
 }
 
+// A status hides the connection on purpose: tus would set deadlines of its own on it,
+// and so keep whoever drips a photo. A body has been read when tus sees it.
 type status struct {
 	http.ResponseWriter
 	code int
@@ -103,9 +105,6 @@ func (s *status) WriteHeader(code int) {
 	s.code = code
 	s.ResponseWriter.WriteHeader(code)
 }
-
-// Unwrap lets tus set deadlines on the connection.
-func (s *status) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
 // caller is who made a request, and the body that was signed.
 type caller struct {

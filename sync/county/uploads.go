@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path/filepath"
+	"time"
 
 	"github.com/tus/tusd/v2/pkg/handler"
 	"github.com/tus/tusd/v2/pkg/memorylocker"
@@ -48,7 +49,9 @@ func (s *Server) newUploads(dir string) (http.Handler, error) {
 	memorylocker.New().UseIn(composer)
 	h, err := handler.NewHandler(handler.Config{
 		BasePath: "/v1/uploads/", StoreComposer: composer, MaxSize: exchange.MaxPhoto, Logger: slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelError + 1})),
-		DisableDownload: true, DisableTermination: true, DisableConcatenation: true, Cors: &handler.CorsConfig{Disable: true},
+		DisableDownload: true, DisableTermination: true, DisableConcatenation: true,
+		GracefulRequestCompletionTimeout: time.Nanosecond, // tus would hold every body for ten seconds more
+		Cors:                             &handler.CorsConfig{Disable: true},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("take photos: %w", err)
@@ -65,7 +68,10 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request, c *caller) {
 	}
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(c.body)), int64(len(c.body))
 	w.Header()["Date"] = nil
-	s.uploads.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), bodyKey{}, c.hashed)))
+	// What has come is kept, also if the caller has gone meanwhile.
+	ctx, done := context.WithCancel(context.WithValue(context.WithoutCancel(r.Context()), bodyKey{}, c.hashed))
+	defer done()
+	s.uploads.ServeHTTP(w, r.WithContext(ctx))
 }
 
 // bodyKey is where a request's context holds its body as it was hashed.
