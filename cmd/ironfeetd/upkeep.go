@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -282,8 +283,9 @@ func copyFolder(disk world.Disk, dir, to string) error {
 	return disk.SyncDir(to)
 }
 
-// programVersion names this build by the revision it was built from; "" where that
-// is not known.
+// programVersion names this build by the revision it was built from; where that is
+// not known, or not all there is to it, by the digest of the program itself. "" only
+// where the program cannot read itself.
 func programVersion() string {
 	version, modified := "", false
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -296,10 +298,23 @@ func programVersion() string {
 			}
 		}
 	}
-	if modified {
-		version += "+"
+	if version != "" && !modified {
+		return version
 	}
-	return version
+	name, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s+%x", version, sum.Sum(nil)[:8])
 }
 
 // removeAll removes a folder of ours; what cannot be removed is said by the system's
