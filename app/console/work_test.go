@@ -14,11 +14,18 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"ironfeet/app/casework/determination"
+	"ironfeet/app/casework/opinion"
+	"ironfeet/app/casework/review"
+	"ironfeet/app/casework/visit"
 	"ironfeet/app/export"
 	"ironfeet/assets/yunqi"
+	"ironfeet/forms/standards"
 	"ironfeet/forms/xlsform"
 	"ironfeet/store"
 	"ironfeet/store/audit"
+	"ironfeet/store/world"
+	"ironfeet/sync/trust"
 )
 
 func mustID(t testing.TB, s string) uuid.UUID {
@@ -109,6 +116,27 @@ func TestADecisionIsAPersons(t *testing.T) {
 	require.NotEmpty(t, links, body)
 	link := links[0][1]
 	_, body = v.get(link)
+	require.NotContains(t, body, "乡镇初审意见")
+	// What the township thinks stands beside what the rules suggest.
+	town := h.Nodes["township"]
+	id, err := uuid.Parse(strings.TrimPrefix(link, "determinations/"))
+	require.NoError(t, err)
+	s, err := visit.Read(ctx, town.Office.Replica, id)
+	require.NoError(t, err)
+	rules, err := determination.Rules(ctx, town.Office.Replica, s)
+	require.NoError(t, err)
+	amount := standards.Fen(43210)
+	clerk := &review.Reviewer{Replica: town.Office.Replica, Person: town.People[0].ID, Role: trust.Township, Now: h.clock.now, NewID: world.Real().NewID}
+	_, err = opinion.Give(ctx, clerk, s, determination.Suggest(rules, s), determination.Choice{Category: "dibao", Label: "低保", Amount: &amount, Reason: "邻里<b>反映</b>"})
+	require.NoError(t, err)
+	_, err = town.Office.Client().Sync(ctx, nil)
+	require.NoError(t, err)
+	_, body = v.get("determinations")
+	require.Contains(t, body, "乡镇初审意见 低保 432.10")
+	_, body = v.get(link)
+	for _, w := range []string{"乡镇初审意见", "432.10", "还没有公示", "邻里&lt;b&gt;反映"} {
+		require.Contains(t, body, w)
+	}
 	suggested := regexp.MustCompile(`value="(\w+)" checked`).FindStringSubmatch(body)
 	require.NotEmpty(t, suggested)
 	other := "none"
