@@ -76,7 +76,9 @@ func (c *Console) determinations(w http.ResponseWriter, r *http.Request, a *acco
 				}
 			}
 			if o, err := opinion.On(r.Context(), c.Office.Replica, s.ID); err == nil && o != nil && o.State == opinion.Given {
-				one.Township = o.Label + " " + o.Amount.String()
+				if one.Township = o.Label; o.Amount > 0 {
+					one.Township += " " + o.Amount.String()
+				}
 			}
 			if rs != nil {
 				d := determination.Suggest(rs, s)
