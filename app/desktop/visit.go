@@ -3,6 +3,7 @@ package desktop
 import (
 	"fmt"
 	"image/color"
+	"slices"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -23,6 +24,7 @@ type visitView struct {
 	fill *present.Filling
 
 	strip, body *fyne.Container
+	tiles       []pageTile // of the strip, as they are drawn
 	scroll      *container.Scroll
 	saved       *widget.RichText
 	left        *widget.Button
@@ -60,7 +62,7 @@ func (x *visitView) build() {
 	}
 	x.shown = true
 	a.class = a.widthNow()
-	x.asked = map[string]*question{}
+	x.asked, x.tiles = map[string]*question{}, nil
 	x.strip, x.body = container.NewVBox(), container.NewVBox()
 	x.scroll = scroll(x.body)
 	x.saved = look.OneLine("", theme.SizeNameCaptionText, theme.ColorNamePlaceHolder, false)
@@ -216,8 +218,10 @@ func (x *visitView) draw() {
 func (x *visitView) drawStrip() {
 	a, f := x.app, x.fill
 	if a.class == wide {
-		x.strip.Objects = x.pageTiles()
-		x.strip.Refresh()
+		if tiles := x.pageTiles(); !slices.Equal(tiles, x.strip.Objects) {
+			x.strip.Objects = tiles
+			x.strip.Refresh()
+		}
 		return
 	}
 	name := look.OneLine(fmt.Sprintf("%d/%d  %s", f.At+1, len(f.Pages), f.Page.Label), theme.SizeNameText, theme.ColorNameForeground, true)
@@ -275,28 +279,45 @@ func (segments) Layout(objects []fyne.CanvasObject, size fyne.Size) {
 
 func (segments) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(60, 14) }
 
-// pageTiles is the list of all pages with what is left on each.
+// A pageTile is a page's line in the list of pages, and what it says.
+type pageTile struct {
+	says string
+	tile fyne.CanvasObject
+}
+
+// pageTiles is the list of all pages with what is left on each. A line that says the
+// same as before is the same: most of them, after an answer.
 func (x *visitView) pageTiles() []fyne.CanvasObject {
-	a, f := x.app, x.fill
-	var objects []fyne.CanvasObject
-	for i, p := range f.Pages {
-		label := p.Label
-		if p.Repeat {
-			label += fmt.Sprintf(" %d", p.Count)
+	f := x.fill
+	objects := make([]fyne.CanvasObject, len(f.Pages))
+	x.tiles = slices.Grow(x.tiles, len(f.Pages))[:len(f.Pages)]
+	for i := range f.Pages {
+		p := &f.Pages[i]
+		says := fmt.Sprint(p.Path, p.Label, p.Repeat, p.Count, p.Missing, p.Done(), i == f.At)
+		if x.tiles[i].says != says {
+			x.tiles[i] = pageTile{says, x.pageTile(p, i == f.At)}
 		}
-		chip := fyne.CanvasObject(container.NewHBox())
-		switch {
-		case p.Missing > 0:
-			chip = look.Chip(a.t("n_left", p.Missing), look.Notice)
-		case p.Done():
-			chip = look.Chip("✓", look.Done)
-		}
-		text := look.OneLine(label, theme.SizeNameText, theme.ColorNameForeground, i == f.At)
-		tile := look.NewTile(container.NewBorder(nil, nil, nil, chip, text), func() { x.goTo(p.Path) })
-		tile.Chosen = i == f.At
-		objects = append(objects, tile)
+		objects[i] = x.tiles[i].tile
 	}
 	return objects
+}
+
+func (x *visitView) pageTile(p *present.Page, here bool) fyne.CanvasObject {
+	a, path, label := x.app, p.Path, p.Label
+	if p.Repeat {
+		label += fmt.Sprintf(" %d", p.Count)
+	}
+	chip := fyne.CanvasObject(container.NewHBox())
+	switch {
+	case p.Missing > 0:
+		chip = look.Chip(a.t("n_left", p.Missing), look.Notice)
+	case p.Done():
+		chip = look.Chip("✓", look.Done)
+	}
+	text := look.OneLine(label, theme.SizeNameText, theme.ColorNameForeground, here)
+	tile := look.NewTile(container.NewBorder(nil, nil, nil, chip, text), func() { x.goTo(path) })
+	tile.Chosen = here
+	return tile
 }
 
 // cover stands before a page that opens on need only.
