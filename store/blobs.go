@@ -437,6 +437,14 @@ func (r *Replica) MissingBlobs(ctx context.Context) ([]BlobRef, error) {
 	return r.refs(ctx, query)
 }
 
+// MissingBlobsOf is MissingBlobs for what entities of one kind name.
+func (r *Replica) MissingBlobsOf(ctx context.Context, kind Kind) ([]BlobRef, error) {
+	const query = `
+		SELECT DISTINCT b.digest, b.size FROM blobrefs b JOIN entities e ON e.id = b.entity
+		WHERE e.kind = $1 AND b.digest NOT IN (SELECT digest FROM blobs) AND b.digest NOT IN (SELECT digest FROM departed) ORDER BY b.digest`
+	return r.refs(ctx, query, string(kind))
+}
+
 // MissingBlob says whether an applied change names a blob that is not here, and its
 // size.
 func (r *Replica) MissingBlob(ctx context.Context, d Digest) (size int64, missing bool, err error) {

@@ -6,6 +6,7 @@ package desktop
 import (
 	"context"
 	"errors"
+	"net/url"
 	"strings"
 	"time"
 
@@ -64,6 +65,7 @@ type App struct {
 	town     *township // the reviewer's desk, once it was opened
 
 	pickers  pickers
+	openURL  func(*url.URL) error   // by the system's own program for it
 	post     func(func())           // has something done on the screen's goroutine
 	kept     func(present.Standing) // of the screen that is shown: the background got on
 	arrived  func()                 // of the screen that is shown: something came that it may show
@@ -83,7 +85,7 @@ func New(a fyne.App, o Options) *App {
 	if o.Mode != "" {
 		s.Mode = string(o.Mode)
 	}
-	x := &App{options: o, app: a, ctx: context.Background(), thumbs: map[store.Digest]fyne.Resource{}, post: fyne.Do}
+	x := &App{options: o, app: a, ctx: context.Background(), thumbs: map[store.Digest]fyne.Resource{}, post: fyne.Do, openURL: a.OpenURL}
 	a.SetIcon(fyne.NewStaticResource("ironfeet.png", icon.PNG))
 	x.win = a.NewWindow("")
 	x.apply(s)

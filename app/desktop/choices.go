@@ -42,7 +42,7 @@ func (q *question) choices(n forms.Node) fyne.CanvasObject {
 		width = width / float32(columns)
 	}
 	for _, c := range n.Choices {
-		t := look.ChoiceWithin(c.Label, chosen(n, c.Name), width, func() { q.choose(c.Name) })
+		t := q.choiceTile(c, chosen(n, c.Name), width)
 		if n.ReadOnly {
 			t.OnTapped = nil
 		}
@@ -59,7 +59,7 @@ func (q *question) likert(n forms.Node) fyne.CanvasObject {
 	}
 	box := container.New(look.Equal(columns))
 	for _, c := range n.Choices {
-		box.Add(look.ChoiceWithin(c.Label, chosen(n, c.Name), q.view.width/float32(columns)-8, func() { q.choose(c.Name) }))
+		box.Add(q.choiceTile(c, chosen(n, c.Name), q.view.width/float32(columns)-8))
 	}
 	return box
 }

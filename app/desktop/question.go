@@ -27,16 +27,17 @@ type question struct {
 	box  fyne.CanvasObject
 
 	label, hint, reading, message *widget.Label
-	last, excuse, input           *fyne.Container
+	beside, last, excuse, input   *fyne.Container
+	besideIn                      fyne.CanvasObject // hidden where nothing stands beside the question
 	ground                        *canvas.Rectangle
-	drawn                         string             // what the input was drawn for
+	drawn, shown                  string             // what the input, and what stands beside the question, was drawn for
 	refresh                       func(n forms.Node) // brings an input that stays up to date
 }
 
 func newQuestion(x *visitView, n forms.Node) *question {
 	q := &question{
 		view: x, node: n, kind: present.KindOf(n), label: look.Bold(""), hint: look.Caption(""), reading: look.Text(""), message: look.Bold(""),
-		last: container.NewVBox(), excuse: container.NewVBox(), input: container.NewVBox(),
+		beside: container.NewVBox(), last: container.NewVBox(), excuse: container.NewVBox(), input: container.NewVBox(),
 	}
 	q.message.Importance = widget.DangerImportance
 	q.reading.Importance = widget.SuccessImportance
@@ -45,10 +46,12 @@ func newQuestion(x *visitView, n forms.Node) *question {
 		head = container.NewBorder(nil, nil, nil, container.New(&atTop{}, look.Link(x.app.t("excuse"), q.excuseSheet)), q.label)
 	}
 	inner := container.New(look.Tight(), head, q.hint)
+	q.besideIn = indent(q.beside)
+	q.besideIn.Hide()
 	q.ground = canvas.NewRectangle(look.Card)
 	q.ground.CornerRadius, q.ground.StrokeColor, q.ground.StrokeWidth = 12, look.Line, look.Stroke
 	q.box = container.NewStack(q.ground, container.New(layout.NewCustomPaddedLayout(2, 8, 8, 8),
-		container.New(layout.NewCustomPaddedVBoxLayout(2), inner, indent(q.last), indent(q.excuse), indent(q.input), q.reading, q.message)))
+		container.New(layout.NewCustomPaddedVBoxLayout(2), inner, q.besideIn, indent(q.last), indent(q.excuse), indent(q.input), q.reading, q.message)))
 	if q.kind == present.KindNote {
 		q.ground.FillColor, q.ground.StrokeWidth = look.Soft, 0
 	}
@@ -92,6 +95,15 @@ func (q *question) show(n forms.Node) {
 	}
 	look.SetText(q.hint, hint)
 	visible(q.hint, hint != "")
+	if shown := n.Image + "|" + n.Audio + "|" + n.Video; shown != q.shown {
+		q.shown = shown
+		q.beside.RemoveAll()
+		m := q.media(n)
+		if m != nil {
+			q.beside.Add(m)
+		}
+		visible(q.besideIn, m != nil)
+	}
 	q.showLast(n)
 	q.showExcuse(n)
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"ironfeet/app/casework/office"
@@ -68,7 +69,7 @@ func said(o *Output, p xlsform.Problem) string {
 // FormPublishCmd publishes a form to every tablet of the county.
 type FormPublishCmd struct {
 	DataFlag
-	File string `arg:"" type:"existingfile" help:"The form: .xlsx or .md."`
+	File string `arg:"" type:"existingfile" help:"The form: .xlsx or .md. Lists, pictures and sounds that it names go with it from its folder."`
 }
 
 func (c *FormPublishCmd) Run(o *Output) error {
@@ -77,7 +78,7 @@ func (c *FormPublishCmd) Run(o *Output) error {
 		return err
 	}
 	return c.act(o, func(ctx context.Context, of *office.Office) (*audit.Act, error) {
-		f, problems, err := publish.Form(ctx, of.Replica, of.Replica.Identity().Node, c.File, data)
+		f, problems, err := publish.Form(ctx, of.Replica, of.Replica.Identity().Node, c.File, data, os.DirFS(filepath.Dir(c.File)))
 		report(o, filepath.Base(c.File), problems)
 		if err != nil {
 			return nil, err

@@ -155,8 +155,8 @@ func (e *export) raws(ctx context.Context) iter.Seq2[[]byte, error] {
 }
 
 // blobs are the files that the bundles with a body name and this replica holds,
-// each once, if anybody needs them: a tablet needs no photos of others, and nobody
-// its own back.
+// each once, if anybody needs them: a tablet needs no photos of others, only what goes
+// with the forms, and nobody its own back.
 func (e *export) blobs(ctx context.Context) ([]store.BlobRef, error) {
 	var list []store.BlobRef
 	seen := map[store.Digest]bool{}
@@ -164,13 +164,17 @@ func (e *export) blobs(ctx context.Context) ([]store.BlobRef, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !slices.ContainsFunc(e.to, func(c trust.Certificate) bool { return c.Subject != b.Node && c.Role != trust.Worker }) {
+		others := slices.ContainsFunc(e.to, func(c trust.Certificate) bool { return c.Subject != b.Node && c.Role != trust.Worker })
+		if !others && b.Audience != trust.Audience(store.Form) {
 			continue
 		}
 		if err := bundle.Decode(&b); err != nil {
 			return nil, fmt.Errorf("read the log: %w", err)
 		}
 		for i := range b.Changes {
+			if !others && b.Changes[i].Kind != store.Form {
+				continue
+			}
 			for _, ref := range b.Changes[i].Blobs {
 				if seen[ref.Digest] {
 					continue

@@ -500,12 +500,9 @@ func (c *Client) offset(ctx context.Context, path string) (int64, error) {
 }
 
 // fetchPhotos brings photos of others to those who review them; a tablet needs
-// only its own.
+// only its own, and what goes with the forms.
 func (c *Client) fetchPhotos(ctx context.Context, say func(Event), report *Report) error {
-	if c.Replica.Identity().Role == string(trust.Worker) {
-		return nil
-	}
-	missing, err := c.Replica.MissingBlobs(ctx)
+	missing, err := c.missing(ctx)
 	if err != nil || len(missing) == 0 {
 		return err
 	}
@@ -539,6 +536,13 @@ func (c *Client) fetchPhotos(ctx context.Context, say func(Event), report *Repor
 		}
 	}
 	return c.save(ctx)
+}
+
+func (c *Client) missing(ctx context.Context) ([]store.BlobRef, error) {
+	if c.Replica.Identity().Role == string(trust.Worker) {
+		return c.Replica.MissingBlobsOf(ctx, store.Form)
+	}
+	return c.Replica.MissingBlobs(ctx)
 }
 
 func (c *Client) fetch(ctx context.Context, b store.BlobRef) (bool, error) {

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -50,22 +51,32 @@ func (e *TooLargeError) Error() string {
 // Code is the key of the sentence.
 func (e *TooLargeError) Code() string { return "publish.too_large" }
 
-// Form publishes a form workbook for a county. It returns the warnings too.
-func Form(ctx context.Context, r *store.Replica, author uuid.UUID, file string, data []byte) (*forms.Form, xlsform.Report, error) {
+// Form publishes a form workbook for a county. It returns the warnings too. What lies
+// beside the workbook and is named by it, lists as well as pictures and sounds, goes
+// with it.
+func Form(ctx context.Context, r *store.Replica, author uuid.UUID, file string, data []byte, beside ...fs.FS) (*forms.Form, xlsform.Report, error) {
 	if len(data) > MaxWorkbook {
 		return nil, xlsform.Report{}, &TooLargeError{file, len(data), MaxWorkbook}
 	}
-	f, report := forms.Open(filepath.Base(file), data)
+	f, report := forms.Open(filepath.Base(file), data, beside...)
 	if f == nil || len(report.Errors) > 0 {
 		return nil, report, &FaultyError{file, report}
 	}
-	_, err := r.Write(ctx, author, store.Edit{
+	along, err := gather(f, &report, beside)
+	if err != nil {
+		return nil, report, err
+	}
+	edit := store.Edit{
 		Kind: store.Form, Division: county(r), Entity: uuid.NewSHA1(r.Identity().Node, []byte("form/"+f.ID()+"/"+f.Version())),
 		Fields: map[string]store.Value{
 			"form_id": store.Text(f.ID()), "version": store.Text(f.Version()), "title": store.Text(f.Title("")),
 			"name": store.Text(filepath.Base(file)), "workbook": store.Bytes(data),
 		},
-	})
+	}
+	if err := along.into(ctx, r, &edit); err != nil {
+		return nil, report, err
+	}
+	_, err = r.Write(ctx, author, edit)
 	return f, report, err
 }
 
@@ -211,6 +222,7 @@ func (e *NewerError) Code() string { return "publish.newer" }
 type Shelf struct {
 	mu     sync.Mutex
 	opened map[string]*forms.Form
+	beside map[*forms.Form]map[string]store.Digest
 }
 
 // Form returns a published form; version "" means the newest.
@@ -237,14 +249,19 @@ func (s *Shelf) Form(ctx context.Context, r *store.Replica, id, version string) 
 	if f := s.opened[key]; f != nil {
 		return f, nil
 	}
-	f, report := forms.Open(best.Text("name"), best.Fields["workbook"].Bytes())
+	along := alongside(best)
+	fsys, err := listsOf(ctx, r, along)
+	if err != nil {
+		return nil, fmt.Errorf("form %s %s: %w", id, version, err)
+	}
+	f, report := forms.Open(best.Text("name"), best.Fields["workbook"].Bytes(), fsys)
 	if f == nil { // it was sound where it was published
 		return nil, &NewerError{cmp.Or(best.Text("title"), id), best.Text("version"), report}
 	}
 	if s.opened == nil {
-		s.opened = map[string]*forms.Form{}
+		s.opened, s.beside = map[string]*forms.Form{}, map[*forms.Form]map[string]store.Digest{}
 	}
-	s.opened[key] = f
+	s.opened[key], s.beside[f] = f, along
 	return f, nil
 }
 

@@ -67,6 +67,7 @@ func Start(of *office.Office, person uuid.UUID, name string, say *words.Speaker)
 // keys are forgotten.
 func (s *Session) Close() error {
 	s.LeaveOff()
+	s.unplay()
 	if s.log != nil {
 		_ = s.log.Close() // every entry is durable already
 		s.log = nil
