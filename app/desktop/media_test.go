@@ -30,7 +30,7 @@ const picturedForm = `# survey
 | begin_group | water | 饮水和厕所 | | |
 | select_one toilet | toilet | 家里的厕所像哪一种？ | privy.jpg | ask.mp3 |
 | select_one_from_file wells.csv | well | 用哪口井？ | | |
-| text | lost | 没有图的题 | nowhere.png | |
+| text | lost | 没有图的题 | nowhere.png | county.key |
 | end_group | | | | |
 
 # choices
@@ -53,6 +53,7 @@ func besideForm() fstest.MapFS {
 	return fstest.MapFS{
 		"privy.jpg": {Data: yunqi.Photo(21, 640, 480)}, "dry.jpg": {Data: yunqi.Photo(22, 320, 240)}, "flush.png": {Data: yunqi.Signature(5)},
 		"ask.mp3": {Data: []byte(strings.Repeat("ID3 问一问", 50))}, "wells.csv": {Data: []byte("name,label\nold,老井\nnew,新井\n")},
+		"county.key": {Data: []byte("named by the form and no sound: it stays at home")},
 		"secret.jpg": {Data: yunqi.Photo(23, 64, 48)}, // not named by the form: it stays at home
 	}
 }
@@ -64,8 +65,9 @@ func TestPicturesAndSoundsOfAForm(t *testing.T) {
 	dir, c := openCounty(t, "township", "tablet-a", "tablet-b")
 	_, report, err := publish.Form(ctx, c.Office.Replica, c.Clerk, "有图有声.md", []byte(picturedForm), besideForm())
 	require.NoError(t, err)
-	require.Len(t, report.Warnings, 1)
-	require.Equal(t, "nowhere.png", report.Warnings[0].Got)
+	require.Len(t, report.Warnings, 2)
+	require.Equal(t, "county.key", report.Warnings[0].Got)
+	require.Equal(t, "nowhere.png", report.Warnings[1].Got)
 	named, err := c.Office.Replica.NamedBlobs(ctx)
 	require.NoError(t, err)
 	require.Len(t, named, 5)

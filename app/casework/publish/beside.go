@@ -59,7 +59,10 @@ func gather(f *forms.Form, report *xlsform.Report, beside []fs.FS) (along, error
 	}
 	lists, media := f.Beside()
 	for _, name := range append(slices.Clone(lists), media...) {
-		data, err := readBeside(name, beside)
+		data, err := []byte(nil), fs.ErrNotExist
+		if slices.Contains(lists, name) || slices.Contains(kinds, strings.ToLower(path.Ext(name))) {
+			data, err = readBeside(name, beside)
+		}
 		if errors.Is(err, fs.ErrNotExist) {
 			if !slices.Contains(lists, name) { // a list that is missing was said to be already
 				report.Warn(xlsform.Problem{Code: mediaMissing, Got: name, Message: fmt.Sprintf("%s is named in the form and does not lie beside it", name)})
@@ -76,6 +79,10 @@ func gather(f *forms.Form, report *xlsform.Report, beside []fs.FS) (along, error
 	}
 	return out, nil
 }
+
+// kinds of pictures, sounds and films. Nothing else goes out to every tablet because
+// some workbook names it.
+var kinds = []string{".jpg", ".jpeg", ".png", ".mp3", ".wav", ".ogg", ".m4a", ".aac", ".amr", ".3gp", ".mp4", ".webm"}
 
 func readBeside(name string, beside []fs.FS) ([]byte, error) {
 	for _, fsys := range beside {
