@@ -115,6 +115,10 @@ const derivedVersion = 2
 
 const databaseName = "replica.db"
 
+// Pages that a connection keeps, in KB. Those who read are several, and the operating
+// system keeps the pages once for all of them.
+const writeCache, readCache = 4000, 1000
+
 // Create makes the replica of a new node in a folder that has none.
 func Create(ctx context.Context, o Options, id Identity) (*Replica, error) {
 	if id.Node == uuid.Nil || !validDivision(id.Division) {
@@ -215,19 +219,17 @@ func open(o Options) (*Replica, error) {
 	if r.open == nil {
 		r.open = plainBodies
 	}
-	dsn := func(mode string) string {
-		q := url.Values{"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "cache_size(-8000)"}}
-		if mode == "ro" {
-			q.Set("mode", "ro")
-		} else {
-			q.Set("_txlock", "immediate")
+	dsn := func(cache int) string {
+		q := url.Values{
+			"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", fmt.Sprintf("cache_size(-%d)", cache)},
+			"_txlock": {"immediate"},
 		}
 		// A plain path silently loses what follows the question mark.
 		return "file:" + (&url.URL{Path: filepath.Join(o.Dir, databaseName)}).EscapedPath() + "?" + q.Encode()
 	}
-	if r.write, err = sql.Open("sqlite", dsn("rw")); err == nil {
+	if r.write, err = sql.Open("sqlite", dsn(writeCache)); err == nil {
 		r.write.SetMaxOpenConns(1)
-		r.read, err = openPool(dsn("rw"), max(4, runtime.NumCPU()))
+		r.read, err = openPool(dsn(readCache), max(4, runtime.NumCPU()))
 	}
 	if err != nil {
 		lock.release()
