@@ -125,12 +125,14 @@ func villageMap(title string, list []Village) template.HTML {
 				break
 			}
 		}
-		var used [][2]float64
+		discs := make([]disc, len(list))
+		for i, v := range list {
+			discs[i] = disc{left + (v.Lon/float64(v.Points)-west)*narrow*scale, top + (north-v.Lat/float64(v.Points))*scale, 8 + 16*math.Sqrt(float64(v.Households)/float64(most))}
+		}
+		var used []box
 		var labels strings.Builder // above every disc
-		for _, v := range list {
-			x := left + (v.Lon/float64(v.Points)-west)*narrow*scale
-			y := top + (north-v.Lat/float64(v.Points))*scale
-			r := 8 + 16*math.Sqrt(float64(v.Households)/float64(most))
+		for i, v := range list {
+			x, y, r := discs[i].x, discs[i].y, discs[i].r
 			share := 0.0
 			if v.Households > 0 {
 				share = float64(v.Verified) / float64(v.Households)
@@ -146,14 +148,50 @@ func villageMap(title string, list []Village) template.HTML {
 				}
 				fmt.Fprintf(out, `<path class="c1" d="M%.1f %.1f L%.1f %.1f A%.1f %.1f 0 %d 1 %.1f %.1f Z"/>`, x, y, x, y-r+2, r-2, r-2, large, x+(r-2)*math.Sin(a), y-(r-2)*math.Cos(a))
 			}
-			ly := y + r + 15
-			for slices.ContainsFunc(used, func(u [2]float64) bool { return math.Abs(u[0]-x) < 64 && math.Abs(u[1]-ly) < 15 }) {
-				ly += 15
-			}
-			used = append(used, [2]float64{x, ly})
 			out.WriteString("</g>")
-			fmt.Fprintf(&labels, `<text class="label small" x="%.1f" y="%.1f" text-anchor="middle">%s</text>`, x, ly, html.EscapeString(v.Name))
+			at := label(discs[i], float64(len([]rune(v.Name)))*11.5, discs, used)
+			used = append(used, at)
+			fmt.Fprintf(&labels, `<text class="label small" x="%.1f" y="%.1f" text-anchor="middle">%s</text>`, at.x+at.width/2, at.y+11, html.EscapeString(v.Name))
 		}
 		out.WriteString(labels.String())
 	})
+}
+
+type disc struct{ x, y, r float64 }
+
+// A box is where a label stands, 14 high.
+type box struct{ x, y, width float64 }
+
+const labelHigh = 14
+
+// label finds a place beside a disc that no other disc or label has: below, above,
+// right, left, or as far below as it takes.
+func label(d disc, width float64, discs []disc, used []box) box {
+	free := func(b box) bool {
+		for _, o := range discs {
+			dx, dy := o.x-min(max(o.x, b.x), b.x+b.width), o.y-min(max(o.y, b.y), b.y+labelHigh)
+			if math.Hypot(dx, dy) < o.r+1 {
+				return false
+			}
+		}
+		return !slices.ContainsFunc(used, func(u box) bool {
+			return b.x < u.x+u.width+4 && u.x < b.x+b.width+4 && math.Abs(b.y-u.y) < labelHigh
+		})
+	}
+	for _, at := range []box{
+		{d.x - width/2, d.y + d.r + 3, width}, {d.x - width/2, d.y - d.r - 3 - labelHigh, width},
+		{d.x + d.r + 5, d.y - labelHigh/2, width}, {d.x - d.r - 5 - width, d.y - labelHigh/2, width},
+	} {
+		if free(at) {
+			return at
+		}
+	}
+	at := box{d.x - width/2, d.y + d.r + 3, width}
+	for range 12 {
+		if free(at) {
+			break
+		}
+		at.y += labelHigh
+	}
+	return at
 }
