@@ -105,6 +105,8 @@ func TestAClerkChoosesWhoIsVisited(t *testing.T) {
 	waiting, err := h.Office.Replica.Entities(ctx, store.Query{Kind: store.Task, Parent: of["car"][2].Text("parent"), State: tasks.Open})
 	require.NoError(t, err)
 	require.Len(t, waiting, 1)
+	_, body = h.in(t, "auditor").get("audit")
+	require.Contains(t, body, "预警：要入户", "the auditor reads what was done in his own language")
 	status, _, _ := h.in(t, "town").post("alerts", url.Values{"do": {"confirm"}, "all": {"yes"}})
 	require.Equal(t, http.StatusForbidden, status)
 }
