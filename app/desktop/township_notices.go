@@ -63,7 +63,7 @@ func (t *township) sheetScreen(id uuid.UUID) {
 		return
 	}
 	again := func() { t.sheetScreen(id) }
-	shares := []float32{0.1, 0.26, 0.18, 0.24, 0.22}
+	shares := []float32{0.08, 0.24, 0.18, 0.28, 0.22}
 	rows := container.NewVBox(container.NewCenter(look.Title(s.Title)))
 	line := func(cells []string, bold bool, tapped func()) {
 		row := sheetRow(shares, cells, bold)
