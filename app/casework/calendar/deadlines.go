@@ -3,7 +3,6 @@ package calendar
 import (
 	"bytes"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -114,14 +113,16 @@ func ReadRules(file string, data []byte) (Rules, error) {
 	return rules, nil
 }
 
-// Earliest is the first deadline of a procedure that is counted from an event, but for
-// some steps: those that are done, or are not this county's way.
-func (rs Rules) Earliest(c *Calendar, procedure, event string, from time.Time, but ...string) (first Rule, due time.Time, sure, ok bool) {
+// FromAcceptance is the first deadline that a procedure counts from the acceptance of
+// the application (受理). Once the survey has begun, its beginning is none any more. 45
+// days where the case is special and 20 where the county delegated the decision are
+// other ways; a county that goes one edits the line "whole".
+func (rs Rules) FromAcceptance(c *Calendar, procedure string, accepted time.Time, begun bool) (first Rule, due time.Time, sure, ok bool) {
 	for _, r := range rs {
-		if r.Procedure != procedure && r.Procedure != "*" || r.From != event || slices.Contains(but, r.Step) {
+		if r.Procedure != procedure && r.Procedure != "*" || r.From != "accepted" || r.Step == "whole_special" || r.Step == "whole_delegated" || begun && r.Step == "survey_start" {
 			continue
 		}
-		if d, s := r.Due(c, from); !ok || d.Before(due) {
+		if d, s := r.Due(c, accepted); !ok || d.Before(due) {
 			first, due, sure, ok = r, d, s, true
 		}
 	}

@@ -232,7 +232,7 @@ func Pending(ctx context.Context, r *store.Replica, division string) ([]Waiting,
 			w.Accepted, w.Procedure = t.Accepted, t.Procedure
 		}
 		if day, err := time.Parse(time.DateOnly, w.Accepted); err == nil {
-			if rule, due, sure, ok := rules.Earliest(days, w.Procedure, "accepted", day, append(otherwise, "survey_start")...); ok {
+			if rule, due, sure, ok := rules.FromAcceptance(days, w.Procedure, day, true); ok {
 				w.DueOn, w.Basis, w.Sure = due.Format(time.DateOnly), rule.Basis, sure
 			}
 		}
@@ -241,10 +241,6 @@ func Pending(ctx context.Context, r *store.Replica, division string) ([]Waiting,
 	slices.SortStableFunc(list, func(a, b Waiting) int { return cmp.Compare(cmp.Or(a.DueOn, "9"), cmp.Or(b.DueOn, "9")) })
 	return list, nil
 }
-
-// otherwise are deadlines of cases that went another way: 45 days where it is special,
-// 20 where the county delegated the decision. Such a county edits the line "whole".
-var otherwise = []string{"whole_special", "whole_delegated"}
 
 // Procedures that an application can be for, in the order in which they are offered.
 var Procedures = []string{"dibao", "edge", "rigid", "tekun", "child"}
@@ -288,7 +284,7 @@ func Accept(ctx context.Context, rv *review.Reviewer, household *store.Entity, p
 	}
 	t := tasks.Task{ID: rv.NewID(), Household: household.ID, Division: household.Division, State: tasks.Open, Form: form, Reason: reason,
 		Accepted: on.Format(time.DateOnly), Procedure: procedure}
-	if _, due, _, ok := rules.Earliest(days, procedure, "accepted", on, otherwise...); ok {
+	if _, due, _, ok := rules.FromAcceptance(days, procedure, on, false); ok {
 		t.Due = due.Format(time.DateOnly)
 	}
 	if _, err := rv.Replica.Write(ctx, rv.Person, tasks.Edit(t)); err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"ironfeet/app/casework/calendar"
 	"ironfeet/app/casework/determination"
 	"ironfeet/app/casework/lifecycle"
 	"ironfeet/app/casework/notice"
@@ -262,9 +263,18 @@ func TestDeadlinesRunFromTheAcceptance(t *testing.T) { // domain.md §2: 57号 A
 		}
 	}
 	sync(t, c, "tablet-a", "township")
-	inbox, err := review.Inbox(ctx, rv.Replica, c.Sample.TownshipCode)
+	desk, err := review.OpenDesk(ctx, rv.Replica, trust.Township, time.Now)
+	require.NoError(t, err)
+	require.NoError(t, desk.Look(ctx, c.Sample.TownshipCode))
+	inbox, err := desk.Inbox(ctx, c.Sample.TownshipCode)
 	require.NoError(t, err)
 	require.Len(t, inbox, 1)
+	require.Equal(t, "review", inbox[0].DueBy, "five working days after the visit come before fifteen after the acceptance")
+	_, err = calendar.LoadRules(ctx, rv.Replica, "期限.txt", []byte("* review township visited 60 工作日 样例\ntekun opinion township accepted 15 工作日 民发〔2021〕43号第十三条\n"))
+	require.NoError(t, err)
+	inbox, err = desk.Inbox(ctx, c.Sample.TownshipCode)
+	require.NoError(t, err)
+	require.Equal(t, []string{accepted.Due, "accepted", "民发〔2021〕43号第十三条"}, []string{inbox[0].Due, inbox[0].DueBy, inbox[0].Basis})
 	open, err := rv.Open(ctx, inbox[0].Visit)
 	require.NoError(t, err)
 	require.NoError(t, rv.Accept(ctx, open, nil, ""))

@@ -28,8 +28,8 @@ type Waiting struct {
 	Started, Ended   time.Time
 	Workers          []uuid.UUID
 	Due              string // the earliest deadline, YYYY-MM-DD
-	DueBy            string // task or review: whose deadline it is
-	Basis            string // of the review's deadline
+	DueBy            string // task, review or accepted: whose deadline it is
+	Basis            string // of the review's deadline, or the one from the acceptance
 	Sure             bool   // the calendar of those days is known
 	Others           int    // other signed visits to the same household that are undecided
 	Conflicts        int    // open conflicts of the household and its members
@@ -66,9 +66,17 @@ type Desk struct {
 	Now     func() time.Time
 	Roll    func(context.Context) (*trust.Roll, error) // who works for the county; nil: nobody is known to
 
-	mu     sync.Mutex
-	hints  map[uuid.UUID][]checks.Hint
-	looked map[uuid.UUID]bool
+	mu       sync.Mutex
+	hints    map[uuid.UUID][]checks.Hint
+	looked   map[uuid.UUID]bool
+	accepted map[uuid.UUID]acceptance // of tasks, as far as Look has come
+}
+
+// An acceptance (受理) is what a task's deadlines run from.
+type acceptance struct {
+	day       time.Time // zero: nobody applied
+	procedure string
+	read      store.Clock // the state of the task that it was read from
 }
 
 // OpenDesk opens the desk as it was left, and makes the cards of what is new.
@@ -81,7 +89,7 @@ func OpenDesk(ctx context.Context, r *store.Replica, role trust.Role, now func()
 	if err != nil {
 		return nil, err
 	}
-	return &Desk{Replica: r, Box: box, Album: album, Role: role, Now: now, hints: map[uuid.UUID][]checks.Hint{}, looked: map[uuid.UUID]bool{}}, nil
+	return &Desk{Replica: r, Box: box, Album: album, Role: role, Now: now, hints: map[uuid.UUID][]checks.Hint{}, looked: map[uuid.UUID]bool{}, accepted: map[uuid.UUID]acceptance{}}, nil
 }
 
 // Inbox lists the signed visits of a division that wait for this office, by
@@ -139,7 +147,7 @@ func (d *Desk) Inbox(ctx context.Context, division string) ([]Waiting, error) {
 		if w.Name, _, _ = d.Replica.Label(c.Household); w.Name == "" {
 			w.Name = c.Name
 		}
-		due(&w, dues[c.Task])
+		due(&w, dues[c.Task], d.accepted[c.Task])
 		for _, p := range c.Photos {
 			if absent[p] {
 				w.Missing++
@@ -189,8 +197,9 @@ func (d *Desk) taskDues(ctx context.Context, division string) (map[uuid.UUID]str
 }
 
 // deadline gives lines their earliest deadline: the task's, or so many working
-// days after the visit.
-func (d *Desk) deadline(ctx context.Context) (func(w *Waiting, task string), error) {
+// days after the visit. Where an application was accepted, the task's asked for the
+// visit, which was made; what counts then runs from the acceptance.
+func (d *Desk) deadline(ctx context.Context) (func(w *Waiting, task string, from acceptance), error) {
 	c, err := calendar.Of(ctx, d.Replica)
 	if err != nil {
 		return nil, err
@@ -205,8 +214,14 @@ func (d *Desk) deadline(ctx context.Context) (func(w *Waiting, task string), err
 		sure bool
 	}
 	known := map[string]answer{} // a few days hold thousands of visits
-	return func(w *Waiting, task string) {
+	return func(w *Waiting, task string, from acceptance) {
 		w.Due, w.DueBy, w.Sure = task, "task", true
+		if !from.day.IsZero() {
+			if rule, due, sure, ok := rules.FromAcceptance(c, from.procedure, from.day, true); ok {
+				task = due.Format(time.DateOnly)
+				w.Due, w.DueBy, w.Sure, w.Basis = task, "accepted", sure, rule.Basis
+			}
+		}
 		if !ok {
 			return
 		}
@@ -283,6 +298,9 @@ func (d *Desk) Look(ctx context.Context, division string) error {
 		}
 	}
 	found := look.Look(waiting...)
+	if err := d.acceptances(ctx, division, waiting); err != nil {
+		return err
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	clear(d.looked)
@@ -290,6 +308,44 @@ func (d *Desk) Look(ctx context.Context, division string) error {
 		d.looked[id] = true
 	}
 	d.hints = found
+	return nil
+}
+
+// acceptances reads from when the deadlines of waiting visits run. Each task is opened
+// once, here beside the screen: an inbox of thousands has no time for it.
+func (d *Desk) acceptances(ctx context.Context, division string, waiting []uuid.UUID) error {
+	rows, err := d.Replica.Rows(ctx, store.Query{Kind: store.Task, Division: division})
+	if err != nil {
+		return err
+	}
+	updated := make(map[uuid.UUID]store.Clock, len(rows))
+	for _, row := range rows {
+		updated[row.ID] = row.Updated
+	}
+	for _, id := range waiting {
+		c := d.Box.Get(id)
+		if c == nil {
+			continue
+		}
+		at, here := updated[c.Task]
+		d.mu.Lock()
+		known, read := d.accepted[c.Task]
+		d.mu.Unlock()
+		if !here || read && known.read == at {
+			continue
+		}
+		e, err := d.Replica.Entity(ctx, c.Task)
+		if err != nil {
+			return err
+		}
+		a := acceptance{procedure: e.Text("procedure"), read: at}
+		if day, err := time.Parse(time.DateOnly, e.Text("accepted")); err == nil {
+			a.day = day
+		}
+		d.mu.Lock()
+		d.accepted[c.Task] = a
+		d.mu.Unlock()
+	}
 	return nil
 }
 
