@@ -105,6 +105,10 @@ func TestDriveTheRealProgram(t *testing.T) {
 	}
 	d.tap("签完，锁定记录")
 	d.see("签好了", "2 名调查人员")
+
+	// It goes to the county by itself; by hand is still a way.
+	d.tap("回到今天的任务")
+	d.see("本机的记录县里都已收到", "上次和县里对齐")
 	d.tap("同步或拷到优盘")
 	d.tap("用网络同步")
 	d.see("同步完成")
