@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,23 +52,45 @@ type Cover struct {
 // A Part holds the answers of one kind. The salt keeps anybody who has the digest
 // alone from trying out what was answered.
 type Part struct {
-	Kind    string   `cbor:"1,keyasint"`
-	Salt    []byte   `cbor:"2,keyasint"` // 16 random bytes
-	Answers []Placed `cbor:"3,keyasint"`
+	Kind    string         `cbor:"1,keyasint"`
+	Salt    []byte         `cbor:"2,keyasint"` // 16 random bytes
+	Answers []forms.Answer `cbor:"3,keyasint"`
+	Places  []uint         `cbor:"4,keyasint"` // where they stand in the whole record: first place, how many, and so on
 }
 
-// A Placed answer knows where in the whole record it stood.
-type Placed struct {
-	_      struct{} `cbor:",toarray"`
-	At     int
-	Answer forms.Answer
+// place notes where the next answer stands.
+func (p *Part) place(at uint) {
+	if n := len(p.Places); n > 0 && p.Places[n-2]+p.Places[n-1] == at {
+		p.Places[n-1]++
+		return
+	}
+	p.Places = append(p.Places, at, 1)
+}
+
+// placed gives the answers by their places; false where the two do not fit.
+func (p *Part) placed(at map[uint]forms.Answer) bool {
+	left := p.Answers
+	for i := 0; i+1 < len(p.Places); i += 2 {
+		first, n := p.Places[i], p.Places[i+1]
+		if n > uint(len(left)) || first > first+n {
+			return false
+		}
+		for k := range n {
+			if _, taken := at[first+k]; taken {
+				return false
+			}
+			at[first+k] = left[k]
+		}
+		left = left[n:]
+	}
+	return len(left) == 0 && len(p.Places)%2 == 0
 }
 
 // split takes what is protected out of a record: what stays, and the parts,
 // encoded, with their covers.
 func split(whole forms.Record, day time.Time, random io.Reader) (open forms.Record, covers []Cover, parts [][]byte, err error) {
 	young := minors(whole, day)
-	taken := map[string][]Placed{}
+	taken := map[string]*Part{Neighbours: {Kind: Neighbours}, Children: {Kind: Children}}
 	open = forms.Record{Form: whole.Form, Version: whole.Version}
 	for i, a := range whole.Answers {
 		kind := Protected(a.Path)
@@ -77,13 +101,15 @@ func split(whole forms.Record, day time.Time, random io.Reader) (open forms.Reco
 			open.Answers = append(open.Answers, a)
 			continue
 		}
-		taken[kind] = append(taken[kind], Placed{At: i, Answer: a})
+		taken[kind].Answers = append(taken[kind].Answers, a)
+		taken[kind].place(uint(i))
 	}
 	for _, kind := range kinds {
-		if len(taken[kind]) == 0 {
+		p := taken[kind]
+		if len(p.Answers) == 0 {
 			continue
 		}
-		p := Part{Kind: kind, Salt: make([]byte, 16), Answers: taken[kind]}
+		p.Salt = make([]byte, 16)
 		if _, err := io.ReadFull(random, p.Salt); err != nil {
 			return open, nil, nil, fmt.Errorf("salt a part of the visit: %w", err)
 		}
@@ -104,7 +130,7 @@ func (c *Content) Join(parts [][]byte) (whole forms.Record, withheld []string, e
 	if whole, err = forms.DecodeRecord(c.Record); err != nil {
 		return whole, nil, err
 	}
-	at := map[int]forms.Answer{}
+	at := map[uint]forms.Answer{}
 	here := map[store.Digest]bool{}
 	for _, b := range parts {
 		var p Part
@@ -115,8 +141,8 @@ func (c *Content) Join(parts [][]byte) (whole forms.Record, withheld []string, e
 			return whole, nil, fmt.Errorf("the part %q is not one of those that were signed", p.Kind)
 		}
 		here[sha256.Sum256(b)] = true
-		for _, a := range p.Answers {
-			at[a.At] = a.Answer
+		if !p.placed(at) {
+			return whole, nil, fmt.Errorf("the part %q does not say where its answers stand", p.Kind)
 		}
 	}
 	for _, cover := range c.Covers {
@@ -126,7 +152,7 @@ func (c *Content) Join(parts [][]byte) (whole forms.Record, withheld []string, e
 	}
 	open, all := whole.Answers, len(whole.Answers)+len(at)
 	whole.Answers = make([]forms.Answer, 0, all)
-	for i := 0; len(whole.Answers) < all; i++ {
+	for i := uint(0); len(whole.Answers) < all; i++ {
 		if a, ok := at[i]; ok {
 			whole.Answers = append(whole.Answers, a)
 			delete(at, i)
@@ -145,15 +171,7 @@ func (c *Content) Join(parts [][]byte) (whole forms.Record, withheld []string, e
 	return whole, withheld, nil
 }
 
-func least(at map[int]forms.Answer) int {
-	first := -1
-	for i := range at {
-		if first < 0 || i < first {
-			first = i
-		}
-	}
-	return first
-}
+func least(at map[uint]forms.Answer) uint { return slices.Min(slices.Collect(maps.Keys(at))) }
 
 // KindOf is what a part is protected as, by the content that names it; "" if it does
 // not.
