@@ -175,7 +175,7 @@ func (a *App) lock() {
 		_ = a.session.Close() // answers are durable: nothing is lost by what fails here
 		a.session = nil
 	}
-	a.thumbs = map[store.Digest]fyne.Resource{} // nothing of anybody stays in memory
+	a.thumbs, a.lies = map[store.Digest]fyne.Resource{}, nil // nothing of anybody stays in memory
 	a.town, a.kept, a.arrived = nil, nil, nil
 }
 
