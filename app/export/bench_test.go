@@ -186,7 +186,7 @@ func BenchmarkEvidenceWithPhotos(b *testing.B) {
 	for b.Loop() {
 		f, err := os.Create(filepath.Join(dir, "evidence.zip"))
 		require.NoError(b, err)
-		n, err := export.WriteEvidence(ctx, f, c.Office.Replica, []export.Record{one}, signer, true)
+		n, err := export.WriteEvidence(ctx, f, c.Office.Replica, export.ByVisit([]export.Record{one}), signer, true)
 		require.NoError(b, err)
 		require.NoError(b, f.Sync())
 		require.NoError(b, f.Close())

@@ -475,12 +475,9 @@ func (d *Desk) WriteTo(ctx context.Context, w io.Writer, q *Request, progress fu
 	switch q.Format {
 	case "evidence":
 		s.Status = OnlyVerified
-		var records []Record
-		for rec, err := range Records(ctx, d.Replica, s) {
-			if err != nil {
-				return err
-			}
-			records = append(records, rec)
+		records, err := EvidenceOf(ctx, d.Replica, s)
+		if err != nil {
+			return err
 		}
 		checkpoint, err := d.Audit.Checkpoint(ctx)
 		if err != nil {

@@ -12,8 +12,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"iter"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -102,8 +102,10 @@ func (e *HeldError) Error() string {
 func (e *HeldError) Code() string { return "export.evidence_held" }
 
 // WriteEvidence writes the evidence package of verified records, with what concerns
-// children only if that was consented to, and never with what neighbours said.
-func WriteEvidence(ctx context.Context, w io.Writer, r *store.Replica, records []Record, s Signer, children bool) (Evidence, error) {
+// children only if that was consented to, and never with what neighbours said. The
+// records are asked for twice and must come in the order of their visits' ids
+// (ByVisit, EvidenceOf), so that none is kept in memory.
+func WriteEvidence(ctx context.Context, w io.Writer, r *store.Replica, records func() iter.Seq2[Record, error], s Signer, children bool) (Evidence, error) {
 	roll, err := trust.Load(ctx, r, s.Root)
 	if err != nil {
 		return Evidence{}, err
@@ -114,7 +116,10 @@ func WriteEvidence(ctx context.Context, w io.Writer, r *store.Replica, records [
 	var n Evidence
 
 	people, nodes := map[uuid.UUID]bool{}, map[uuid.UUID]bool{s.Node: true}
-	for _, rec := range records {
+	for rec, err := range records() {
+		if err != nil {
+			return n, err
+		}
 		for _, raw := range rec.Visit.Attestations {
 			a, _, err := roll.VerifyAttestation(raw)
 			if err != nil {
@@ -153,20 +158,28 @@ func WriteEvidence(ctx context.Context, w io.Writer, r *store.Replica, records [
 		}
 	}
 	for _, id := range sortedIDs(nodes) {
-		bundles, err := r.Bundles(ctx, store.BundleQuery{Node: &id})
-		if err != nil {
-			return n, err
-		}
-		for _, b := range bundles {
-			n.Heads++
-			if err := p.add(headName(b), b.Head); err != nil {
+		for from := uint64(1); ; { // their bodies are read with them: some at a time
+			bundles, err := r.Bundles(ctx, store.BundleQuery{Node: &id, FromSeq: from, Limit: pageOf})
+			if err != nil {
 				return n, err
+			}
+			for _, b := range bundles {
+				n.Heads++
+				from = b.Last + 1
+				if err := p.add(headName(b), b.Head); err != nil {
+					return n, err
+				}
+			}
+			if len(bundles) < pageOf {
+				break
 			}
 		}
 	}
 	blobs, closedFiles := map[string]store.Digest{}, map[store.Digest]bool{}
-	sorted := slices.SortedFunc(slices.Values(records), func(a, b Record) int { return strings.Compare(a.Visit.ID.String(), b.Visit.ID.String()) })
-	for _, rec := range sorted {
+	for rec, err := range records() {
+		if err != nil {
+			return n, err
+		}
 		n.Visits++
 		p.sums.Visits = append(p.sums.Visits, rec.Visit.ID)
 		folder := "visits/" + rec.Visit.ID.String() + "/"

@@ -68,7 +68,7 @@ func TestEvidence(t *testing.T) { // invariant 3
 	c, records := verified(t)
 	signer := export.Signer{Node: c.Office.Replica.Identity().Node, Key: c.Office.NodeKey, Root: c.Office.Root, Now: time.Now}
 	var b bytes.Buffer
-	n, err := export.WriteEvidence(ctx, &b, c.Office.Replica, records, signer, false)
+	n, err := export.WriteEvidence(ctx, &b, c.Office.Replica, export.ByVisit(records), signer, false)
 	require.NoError(t, err)
 	require.Equal(t, 3, n.Visits)
 	require.Equal(t, 6, n.Attestations)
@@ -142,11 +142,28 @@ func flip(data []byte) []byte {
 	return bad
 }
 
+// TestEvidenceReadAPageAtATime is byte for byte the package of records that are all in
+// memory.
+func TestEvidenceReadAPageAtATime(t *testing.T) {
+	c, records := verified(t)
+	at := time.Now()
+	signer := export.Signer{Node: c.Office.Replica.Identity().Node, Key: c.Office.NodeKey, Root: c.Office.Root, Now: func() time.Time { return at }}
+	paged, err := export.EvidenceOf(ctx, c.Office.Replica, export.Selection{Status: export.OnlyVerified})
+	require.NoError(t, err)
+	var one, two bytes.Buffer
+	_, err = export.WriteEvidence(ctx, &one, c.Office.Replica, export.ByVisit(records), signer, true)
+	require.NoError(t, err)
+	_, err = export.WriteEvidence(ctx, &two, c.Office.Replica, paged, signer, true)
+	require.NoError(t, err)
+	require.Contains(t, one.String(), "determination.json")
+	require.True(t, bytes.Equal(one.Bytes(), two.Bytes()))
+}
+
 func TestEveryTamperingIsRefusedAndNamed(t *testing.T) { // invariant 3
 	c, records := verified(t)
 	signer := export.Signer{Node: c.Office.Replica.Identity().Node, Key: c.Office.NodeKey, Root: c.Office.Root, Now: time.Now, Checkpoint: []byte("checkpoint\n")}
 	var b bytes.Buffer
-	_, err := export.WriteEvidence(ctx, &b, c.Office.Replica, records, signer, true)
+	_, err := export.WriteEvidence(ctx, &b, c.Office.Replica, export.ByVisit(records), signer, true)
 	require.NoError(t, err)
 	whole := bytes.Clone(b.Bytes())
 	one := "visits/" + records[0].Visit.ID.String() + "/"
@@ -160,7 +177,7 @@ func TestEveryTamperingIsRefusedAndNamed(t *testing.T) { // invariant 3
 	forged := signer
 	forged.Key = thief
 	b.Reset()
-	_, err = export.WriteEvidence(ctx, &b, c.Office.Replica, records[1:], forged, true)
+	_, err = export.WriteEvidence(ctx, &b, c.Office.Replica, export.ByVisit(records[1:]), forged, true)
 	require.NoError(t, err)
 	forgery := bytes.Clone(b.Bytes())
 
@@ -239,7 +256,7 @@ func TestEvidenceWithholdsWhatIsProtected(t *testing.T) {
 	young := withChildren(t, records)
 	for _, children := range []bool{false, true} {
 		var b bytes.Buffer
-		n, err := export.WriteEvidence(ctx, &b, c.Office.Replica, records, signer, children)
+		n, err := export.WriteEvidence(ctx, &b, c.Office.Replica, export.ByVisit(records), signer, children)
 		require.NoError(t, err)
 		require.Contains(t, string(records[0].Visit.Parts[0]), "说的和家里讲的差不多")
 		require.NotContains(t, b.String(), "说的和家里讲的差不多", "nowhere in the package")
@@ -263,7 +280,7 @@ func TestEvidenceWithholdsWhatIsProtected(t *testing.T) {
 	signed.Content.Covers, signed.Parts = nil, nil
 	old.Visit = &signed
 	var held *export.HeldError
-	_, err := export.WriteEvidence(ctx, io.Discard, c.Office.Replica, []export.Record{old}, signer, false)
+	_, err := export.WriteEvidence(ctx, io.Discard, c.Office.Replica, export.ByVisit([]export.Record{old}), signer, false)
 	require.ErrorAs(t, err, &held)
 }
 

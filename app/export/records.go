@@ -192,13 +192,105 @@ func complete(ctx context.Context, r *store.Replica, households []*store.Entity,
 		slices.SortFunc(rec.Members, func(a, b *store.Entity) int {
 			return cmp.Or(headFirst(a, b), cmp.Compare(a.Text("rel"), b.Text("rel")), cmp.Compare(a.Text("birth"), b.Text("birth")), cmp.Compare(a.ID.String(), b.ID.String()))
 		})
-		for _, d := range decided[h.ID] {
-			of := rec.Visit != nil && d.Text("visit") == rec.Visit.ID.String()
-			if of && (rec.Determination == nil || d.Updated > rec.Determination.Updated) {
-				rec.Determination = d
+		rec.Determination = decisionOn(rec.Visit, decided[h.ID])
+		page[i] = rec
+	}
+	return page, nil
+}
+
+// decisionOn is the newest determination of a visit, nil if there is none.
+func decisionOn(v *visit.Signed, list []*store.Entity) (newest *store.Entity) {
+	for _, d := range list {
+		if v != nil && d.Text("visit") == v.ID.String() && (newest == nil || d.Updated > newest.Updated) {
+			newest = d
+		}
+	}
+	return newest
+}
+
+// ByVisit yields records in the order of their visits' ids, as often as it is asked.
+func ByVisit(records []Record) func() iter.Seq2[Record, error] {
+	sorted := slices.SortedFunc(slices.Values(records), func(a, b Record) int { return cmp.Compare(a.Visit.ID.String(), b.Visit.ID.String()) })
+	return func() iter.Seq2[Record, error] {
+		return func(yield func(Record, error) bool) {
+			for _, rec := range sorted {
+				if !yield(rec, nil) {
+					return
+				}
 			}
 		}
-		page[i] = rec
+	}
+}
+
+// EvidenceOf are the verified visits of a selection with what was decided on them, in
+// the order of their ids, as often as they are asked for and a page at a time. Which
+// visits they are is settled at once: what a township accepts meanwhile is another
+// package's.
+func EvidenceOf(ctx context.Context, r *store.Replica, s Selection) (func() iter.Seq2[Record, error], error) {
+	type of struct{ visit, household, visited uuid.UUID } // another household if two were merged
+	var all []of
+	for rec, err := range Records(ctx, r, s) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, of{rec.Visit.ID, rec.Household.ID, rec.Visit.Content.Household})
+	}
+	slices.SortFunc(all, func(a, b of) int { return cmp.Compare(a.visit.String(), b.visit.String()) })
+	return func() iter.Seq2[Record, error] {
+		return func(yield func(Record, error) bool) {
+			for page := range slices.Chunk(all, pageOf) {
+				var visits, homes []uuid.UUID
+				for _, x := range page {
+					visits, homes = append(visits, x.visit), append(homes, x.household, x.visited)
+				}
+				slices.SortFunc(homes, func(a, b uuid.UUID) int { return cmp.Compare(a.String(), b.String()) })
+				homes = slices.Compact(homes)
+				records, err := evidencePage(ctx, r, visits, homes)
+				if err != nil {
+					yield(Record{}, err)
+					return
+				}
+				for _, rec := range records {
+					if !yield(rec, nil) {
+						return
+					}
+				}
+			}
+		}
+	}, nil
+}
+
+func evidencePage(ctx context.Context, r *store.Replica, ids, homes []uuid.UUID) ([]Record, error) {
+	reviews, err := byParent(ctx, r, store.Review, ids)
+	if err != nil {
+		return nil, err
+	}
+	cases, err := byParent(ctx, r, store.Determination, homes)
+	if err != nil {
+		return nil, err
+	}
+	decided := map[string][]*store.Entity{}
+	for _, list := range cases {
+		for _, d := range list {
+			decided[d.Text("visit")] = append(decided[d.Text("visit")], d)
+		}
+	}
+	visits, decisions := make([]*store.Entity, len(ids)), make([]*store.Entity, len(ids))
+	for i, id := range ids {
+		if visits[i], err = r.Entity(ctx, id); err != nil {
+			return nil, fmt.Errorf("read visit %s: %w", id, err)
+		}
+		if _, decisions[i] = review.Newest(reviews[id]); decisions[i] == nil {
+			return nil, fmt.Errorf("visit %s: its review is gone: %w", id, store.ErrNotFound)
+		}
+	}
+	signed, err := opened(visits, decisions)
+	if err != nil {
+		return nil, err
+	}
+	page := make([]Record, len(ids))
+	for i, v := range signed {
+		page[i] = Record{Visit: v, Review: decisions[i], Determination: decisionOn(v, decided[v.ID.String()])}
 	}
 	return page, nil
 }
