@@ -46,7 +46,7 @@ func (a *App) cameraSheet(title string, take func(jpeg []byte)) {
 	go func() {
 		camera, err := device.Open(path)
 		if err != nil {
-			fyne.Do(func() {
+			a.post(func() {
 				shut()
 				a.fail(err)
 			})
@@ -63,7 +63,7 @@ func (a *App) cameraSheet(title string, take func(jpeg []byte)) {
 				img, err = jpeg.Decode(bytes.NewReader(frame))
 			}
 			if err != nil {
-				fyne.Do(func() {
+				a.post(func() {
 					shut()
 					a.fail(err)
 				})

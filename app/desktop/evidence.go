@@ -285,7 +285,7 @@ func (q *question) place(n forms.Node) fyne.CanvasObject {
 		go func() {
 			p, err := device.Locate(ctx, a.settings.GPSD)
 			cancel()
-			fyne.Do(func() {
+			a.post(func() {
 				locate.Enable()
 				locate.SetText(a.t("locate"))
 				if !a.fail(err) {
@@ -317,7 +317,7 @@ func (q *question) trace(n forms.Node) fyne.CanvasObject {
 		go func() {
 			p, err := device.Locate(ctx, a.settings.GPSD)
 			cancel()
-			fyne.Do(func() {
+			a.post(func() {
 				add.Enable()
 				if !a.fail(err) {
 					e.SetText(strings.Trim(q.node.Value+"; "+p.Text(), "; "))

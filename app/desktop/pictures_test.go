@@ -148,6 +148,10 @@ var scenes = []scene{
 	{"summary", func(h *hand, s stage) { h.app.summaryScreen(h.draft(s.filled)) }},
 	{"signatures", func(h *hand, s stage) { h.app.signScreen(h.draft(s.filled)) }},
 	{"done", func(h *hand, s stage) { h.app.doneScreen(h.draft(s.filled)) }},
+	{"pack", func(h *hand, s stage) {
+		h.app.todayScreen()
+		h.app.packSheet()
+	}},
 	{"handover", func(h *hand, s stage) { h.app.handoverScreen() }},
 	{"sync", func(h *hand, s stage) {
 		h.app.syncScreen()

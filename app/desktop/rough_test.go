@@ -430,3 +430,16 @@ func TestVoiceNotesAndDroppedPictures(t *testing.T) {
 	drop(kept(t, "丙.jpg", yunqi.Photo(3, 640, 480)))
 	require.True(t, h.app.win.Canvas().Overlays().Top() != nil || h.app.visiting.fill.Visit.Shots() == before+1, "it went somewhere, or it is said that it did not")
 }
+
+// A camera that is not there is said so, with what to do instead; the visit goes on.
+func TestACameraThatIsNotThere(t *testing.T) {
+	s := setStage(t)
+	h := openWith(t, Options{World: s.w, Dir: folder(s.dir, "tablet-a"), Lang: "zh", TextSize: 18}, fyne.NewSize(1280, 800))
+	h.unlock("走访员甲（虚构）")
+	h.app.settings.Camera = filepath.Join(t.TempDir(), "video9")
+	h.at(s.all, "/data/evidence", false)
+	h.tap(h.app.t("photo_camera"))
+	h.waitsFor("没有找到摄像头")
+	h.close()
+	h.sees(h.app.t("photo_file"))
+}

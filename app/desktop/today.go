@@ -66,6 +66,7 @@ func (a *App) todayAt(offset fyne.Position) {
 	more := container.NewVBox(
 		look.Big(a.t("found_open"), theme.ContentAddIcon(), a.foundScreen),
 		look.Big(a.t("handover"), theme.AccountIcon(), a.handoverScreen),
+		look.Big(a.t("pack"), theme.ConfirmIcon(), a.packSheet),
 		a.machineBox())
 	var body fyne.CanvasObject
 	var read *container.Scroll
@@ -158,6 +159,27 @@ func (a *App) machineBox() fyne.CanvasObject {
 		box.Add(look.Banner(a.t("machine_low"), look.Urgent))
 	}
 	return box
+}
+
+// packSheet is what a worker looks at before leaving for villages without signal.
+func (a *App) packSheet() {
+	checks, err := a.session.Pack(a.ctx, a.machine(), a.standing().Last)
+	if a.fail(err) {
+		return
+	}
+	box, well := container.NewVBox(), true
+	for _, c := range checks {
+		chip := look.Chip("✓", look.Done)
+		if !c.OK {
+			chip, well = look.Chip("⚠", look.Notice), false
+		}
+		box.Add(container.NewBorder(nil, nil, look.Least(44, 40, container.NewCenter(chip)), nil, look.Text(c.Said)))
+	}
+	title := a.t("pack_well")
+	if !well {
+		title = a.t("pack_not_yet")
+	}
+	a.sheet(title, box)
 }
 
 // findScreen finds any household of this machine; without a search it lists all.

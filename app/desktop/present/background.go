@@ -67,9 +67,7 @@ func (s *Session) Keep(ctx context.Context, tell func(Standing)) *Background {
 func (s *Session) keep(ctx context.Context, tell func(Standing), wait func(context.Context, time.Duration) error) *Background {
 	b := &Background{session: s, ctx: ctx, tell: tell, wait: wait, wake: make(chan struct{}, 1)}
 	b.now.Part = -1
-	if raw, err := s.Office.Replica.Setting(ctx, settingSynced); err == nil {
-		b.now.Last, _ = time.Parse(time.RFC3339, string(raw)) // what cannot be read was never
-	}
+	b.now.Last = s.lastSynced(ctx)
 	s.background = b
 	if s.Office.Server != "" {
 		b.begin(0)
@@ -194,9 +192,15 @@ func (b *Background) finished(report link.Report, err error, rest time.Duration)
 
 // synced notes that everything was brought.
 func (b *Background) synced(report link.Report) {
-	at := b.session.Office.World.Now()
-	_ = b.session.Office.Replica.SetSetting(b.ctx, settingSynced, []byte(at.Format(time.RFC3339))) // said again next time
+	at := b.session.noteSynced(b.ctx)
 	b.change(func(n *Standing) { n.Last, n.Err, n.News = at, nil, n.News+report.Changes+report.PhotosDown })
+}
+
+// noteSynced keeps when everything was brought, for the days after.
+func (s *Session) noteSynced(ctx context.Context) time.Time {
+	at := s.Office.World.Now()
+	_ = s.Office.Replica.SetSetting(ctx, settingSynced, []byte(at.Format(time.RFC3339))) // said again next time
+	return at
 }
 
 func (b *Background) change(how func(*Standing)) {
@@ -223,7 +227,7 @@ func (s *Session) LeaveOff() {
 // Standing is how the talk with the county goes by itself.
 func (s *Session) Standing() Standing {
 	if s.background == nil {
-		return Standing{Part: -1}
+		return Standing{Part: -1, Last: s.lastSynced(context.Background())}
 	}
 	return s.background.Standing()
 }
@@ -248,7 +252,11 @@ func (s *Session) ByHand(do func() error) error {
 func (s *Session) Sync(ctx context.Context, say func(link.Event)) (link.Report, error) {
 	b := s.background
 	if b == nil {
-		return s.Office.Client().Sync(ctx, say)
+		report, err := s.Office.Client().Sync(ctx, say)
+		if err == nil {
+			s.noteSynced(ctx)
+		}
+		return report, err
 	}
 	b.Hold()
 	client := s.Office.Client()
