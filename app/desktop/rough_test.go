@@ -443,3 +443,36 @@ func TestACameraThatIsNotThere(t *testing.T) {
 	h.close()
 	h.sees(h.app.t("photo_file"))
 }
+
+// On a long page what is far away has no ground drawn; wherever one scrolls, what is
+// on the screen has.
+func TestWhatIsOnTheScreenHasItsGround(t *testing.T) {
+	s := setStage(t)
+	h := openWith(t, Options{World: s.w, Dir: folder(s.dir, "tablet-a"), Lang: "zh", TextSize: 18}, fyne.NewSize(1280, 800))
+	h.unlock("走访员甲（虚构）")
+	h.at(s.filled, "/data/housing", false)
+	x := h.app.visiting
+	h.capture()
+	x.goTo("/data/housing")
+	look := func() (drawn int) {
+		t.Helper()
+		for path, q := range x.asked {
+			y := q.box.Position().Y - x.scroll.Offset.Y
+			if q.ground.Visible() {
+				drawn++
+			}
+			if y+q.box.Size().Height > 0 && y < x.scroll.Size().Height {
+				require.True(t, q.ground.Visible(), "%s at %.0f", path, y)
+			}
+		}
+		return drawn
+	}
+	require.Less(t, look(), len(x.asked))
+	for range 40 {
+		x.scroll.Scrolled(&fyne.ScrollEvent{Scrolled: fyne.Delta{DY: -120}})
+		look()
+	}
+	require.Positive(t, x.scroll.Offset.Y)
+	x.showQuestion("/data/housing/photo_room")
+	look()
+}

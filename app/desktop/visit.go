@@ -65,6 +65,10 @@ func (x *visitView) build() {
 	x.asked, x.tiles = map[string]*question{}, nil
 	x.strip, x.body = container.NewVBox(), container.NewVBox()
 	x.scroll = scroll(x.body)
+	x.scroll.OnScrolled = func(fyne.Position) {
+		look.Touched()
+		x.grounds()
+	}
 	x.saved = look.OneLine("", theme.SizeNameCaptionText, theme.ColorNamePlaceHolder, false)
 	x.left = look.Big("", theme.WarningIcon(), x.problems)
 	previous := look.Big(a.t("previous"), theme.NavigateBackIcon(), func() { x.step(-1) })
@@ -124,6 +128,7 @@ func (x *visitView) goTo(place string) {
 	x.asked = map[string]*question{}
 	x.draw()
 	x.scroll.ScrollToTop()
+	x.grounds()
 }
 
 // step goes to the page before or after; behind the last stands the summary.
@@ -142,6 +147,22 @@ func (x *visitView) step(by int) {
 	x.asked = map[string]*question{}
 	x.draw()
 	x.scroll.ScrollToTop()
+	x.grounds()
+}
+
+// grounds leaves out the cards' grounds that lie more than half a screen away: each
+// is drawn corner by corner, and on a long page most of them for nobody. Texts and
+// fields stay, for whoever goes through them by Tab.
+func (x *visitView) grounds() {
+	height := x.scroll.Size().Height
+	if height < 1 { // not laid out yet
+		return
+	}
+	top, bottom := x.scroll.Offset.Y-height/2, x.scroll.Offset.Y+height*3/2
+	for _, q := range x.asked {
+		y := q.box.Position().Y
+		visible(q.ground, y < bottom && y+q.box.Size().Height > top)
+	}
 }
 
 // showQuestion brings a question of the page into view.
@@ -159,6 +180,7 @@ func (x *visitView) showQuestion(path string) {
 		}
 	}
 	x.scroll.ScrollToOffset(fyne.NewPos(0, max(0, at-40)))
+	x.grounds()
 }
 
 // draw lays out the strip and the questions as the visit stands; a question that
@@ -188,6 +210,7 @@ func (x *visitView) draw() {
 	}
 	x.body.Objects = append(objects, gap(1, 60))
 	x.body.Refresh()
+	x.grounds()
 	left := f.Left()
 	segment := x.saved.Segments[0].(*widget.TextSegment)
 	segment.Text = a.t("saved_all")
