@@ -143,19 +143,20 @@ type applier struct {
 	ctx    context.Context
 	tx     *sql.Tx
 	states map[uuid.UUID]*state
-	dirty  int                   // bytes that came since the last flush
-	shown  map[uuid.UUID]*Entity // households and members as they are now, for the look-up; nil: gone
-	plain  []byte                // for use again
+	named  map[uuid.UUID]map[Digest]bool // the blobs that entities name, of those that name one more
+	dirty  int                           // bytes that came since the last flush
+	shown  map[uuid.UUID]*Entity         // households and members as they are now, for the look-up; nil: gone
+	plain  []byte                        // for use again
 	sealed []byte
 
-	selectTip, insertBundle, selectEntity, upsertEntity, insertBlob, upsertID, deleteID, insertStale *sql.Stmt
+	selectTip, insertBundle, selectEntity, upsertEntity, selectBlobs, insertBlob, upsertID, deleteID, insertStale *sql.Stmt
 }
 
 // maxDirty bounds the changes in memory while a log is being applied.
 const maxDirty = 32 << 20
 
 func (r *Replica) applier(ctx context.Context, tx *sql.Tx) (*applier, error) {
-	a := &applier{r: r, ctx: ctx, tx: tx, states: map[uuid.UUID]*state{}, shown: map[uuid.UUID]*Entity{}}
+	a := &applier{r: r, ctx: ctx, tx: tx, states: map[uuid.UUID]*state{}, shown: map[uuid.UUID]*Entity{}, named: map[uuid.UUID]map[Digest]bool{}}
 	for _, s := range []struct {
 		into **sql.Stmt
 		text string
@@ -169,7 +170,10 @@ func (r *Replica) applier(ctx context.Context, tx *sql.Tx) (*applier, error) {
 			INSERT INTO entities (id, kind, division, state, due, parent, updated, conflicts, content) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 			ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, division = excluded.division, state = excluded.state, due = excluded.due,
 				parent = excluded.parent, updated = excluded.updated, conflicts = excluded.conflicts, content = excluded.content`},
-		{&a.insertBlob, `INSERT INTO blobrefs (digest, entity, size) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`},
+		{&a.selectBlobs, `SELECT digest FROM blobrefs WHERE entity = $1`},
+		{&a.insertBlob, `
+			INSERT INTO blobrefs (digest, entity, size, short, run)
+			VALUES ($1, $2, $3, substr($1, 1, 6), (SELECT coalesce(max(n), 0) / 8192 FROM blobrefs))`},
 		{&a.upsertID, `INSERT INTO idnumbers (entity, blind) VALUES ($1, $2) ON CONFLICT (entity) DO UPDATE SET blind = excluded.blind`},
 		{&a.insertStale, `INSERT INTO stale (entity) SELECT $1 WHERE EXISTS (SELECT 1 FROM snapshot) ON CONFLICT DO NOTHING`},
 		{&a.deleteID, `DELETE FROM idnumbers WHERE entity = $1`},
@@ -245,21 +249,58 @@ func (a *applier) apply(c *Change) error {
 		}
 	}
 	s, err := a.state(c.Entity)
-	if err != nil || !s.add(c) {
+	if err != nil {
 		return err
 	}
+	first := len(s.seen) == 0
+	if !s.add(c) {
+		return nil
+	}
 	a.dirty += len(c.Raw)
-	return a.names(c)
+	return a.names(c, first)
 }
 
-// names remembers which blobs a change names.
-func (a *applier) names(c *Change) error {
-	for i := range c.Blobs {
-		if _, err := a.insertBlob.ExecContext(a.ctx, c.Blobs[i].Digest[:], c.Entity[:], c.Blobs[i].Size); err != nil {
+// names remembers which blobs a change names; first: it is the entity's first.
+func (a *applier) names(c *Change, first bool) error {
+	if len(c.Blobs) == 0 {
+		return nil
+	}
+	named := a.named[c.Entity]
+	if named == nil {
+		named = map[Digest]bool{}
+		if !first {
+			if err := a.readNamed(c.Entity, named); err != nil {
+				return err
+			}
+		}
+		a.named[c.Entity] = named
+	}
+	for _, b := range c.Blobs {
+		if named[b.Digest] {
+			continue
+		}
+		if _, err := a.insertBlob.ExecContext(a.ctx, b.Digest[:], c.Entity[:], b.Size); err != nil {
 			return err
 		}
+		named[b.Digest] = true
 	}
 	return nil
+}
+
+func (a *applier) readNamed(id uuid.UUID, into map[Digest]bool) error {
+	rows, err := a.selectBlobs.QueryContext(a.ctx, id[:])
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var digest sql.RawBytes
+		if err := rows.Scan(&digest); err != nil {
+			return err
+		}
+		into[Digest(digest)] = true
+	}
+	return rows.Err()
 }
 
 // finish writes the row of every entity that was touched, and forgets them.
@@ -270,6 +311,7 @@ func (a *applier) finish() error {
 		}
 	}
 	clear(a.states)
+	clear(a.named)
 	a.dirty = 0
 	return nil
 }

@@ -428,6 +428,11 @@ func (b *blobReader) Read(p []byte) (int, error) {
 
 func (b *blobReader) Close() error { return b.f.Close() }
 
+// runs are the runs of blobrefs, the newest first.
+const runs = `(
+	WITH RECURSIVE runs (run) AS (SELECT max(run) FROM blobrefs UNION ALL SELECT run - 1 FROM runs WHERE run > 0)
+	SELECT run FROM runs) runs`
+
 // MissingBlobs returns the blobs that applied changes name and that are not here,
 // by digest. What has left this machine is not missing.
 func (r *Replica) MissingBlobs(ctx context.Context) ([]BlobRef, error) {
@@ -448,7 +453,9 @@ func (r *Replica) MissingBlobsOf(ctx context.Context, kind Kind) ([]BlobRef, err
 // MissingBlob says whether an applied change names a blob that is not here, and its
 // size.
 func (r *Replica) MissingBlob(ctx context.Context, d Digest) (size int64, missing bool, err error) {
-	const query = `SELECT size FROM blobrefs WHERE digest = $1 AND digest NOT IN (SELECT digest FROM blobs WHERE digest = $1) LIMIT 1`
+	const query = `
+		SELECT size FROM ` + runs + ` CROSS JOIN blobrefs f ON f.run = runs.run AND f.short = substr($1, 1, 6) AND f.digest = $1
+		WHERE NOT EXISTS (SELECT 1 FROM blobs WHERE digest = $1) LIMIT 1`
 	switch err := r.read.QueryRowContext(ctx, query, d[:]).Scan(&size); {
 	case errors.Is(err, sql.ErrNoRows):
 		return 0, false, nil
@@ -494,8 +501,8 @@ func sortBlobs(refs []BlobRef) []BlobRef {
 // NamedIn returns the divisions of the entities whose changes name a blob.
 func (r *Replica) NamedIn(ctx context.Context, d Digest) ([]string, error) {
 	const query = `
-		SELECT DISTINCT e.division FROM blobrefs b JOIN entities e ON e.id = b.entity
-		WHERE b.digest = $1 ORDER BY e.division`
+		SELECT DISTINCT e.division FROM ` + runs + ` CROSS JOIN blobrefs f ON f.run = runs.run AND f.short = substr($1, 1, 6) AND f.digest = $1
+		JOIN entities e ON e.id = f.entity ORDER BY e.division`
 	rows, err := r.read.QueryContext(ctx, query, d[:])
 	if err != nil {
 		return nil, fmt.Errorf("read what names blob %s: %w", d, err)

@@ -207,6 +207,7 @@ func (a *applier) without(id uuid.UUID, gone func(ChangeID) bool) error {
 	if _, err := a.tx.ExecContext(a.ctx, `DELETE FROM blobrefs WHERE entity = $1`, id[:]); err != nil {
 		return err
 	}
+	a.named[id] = map[Digest]bool{}
 	rest, err := a.r.changes(a.ctx, a.tx, slices.DeleteFunc(slices.Clone(old.seen), gone))
 	if err != nil {
 		return err
@@ -214,7 +215,7 @@ func (a *applier) without(id uuid.UUID, gone func(ChangeID) bool) error {
 	fresh := &state{}
 	for i := range rest {
 		fresh.add(&rest[i])
-		if err := a.names(&rest[i]); err != nil {
+		if err := a.names(&rest[i], false); err != nil {
 			return err
 		}
 	}

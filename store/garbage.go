@@ -39,7 +39,7 @@ func (r *Replica) Confirm(ctx context.Context, digests []Digest) error {
 // that no withdrawn bundle named.
 const unnamed = `
 	SELECT digest, size FROM blobs b WHERE since < $1
-	AND NOT EXISTS (SELECT 1 FROM blobrefs WHERE digest = b.digest)
+	AND NOT EXISTS (SELECT 1 FROM ` + runs + ` CROSS JOIN blobrefs f ON f.run = runs.run AND f.short = substr(b.digest, 1, 6) AND f.digest = b.digest)
 	AND NOT EXISTS (SELECT 1 FROM originals o WHERE o.original = b.digest AND o.copy NOT IN (SELECT digest FROM confirmed))
 	AND NOT EXISTS (SELECT 1 FROM disputed WHERE digest = b.digest)`
 

@@ -111,7 +111,7 @@ var schemaDerived string
 
 // derivedVersion counts what follows from the truth. A folder with another one is
 // rebuilt when it is opened.
-const derivedVersion = 2
+const derivedVersion = 3
 
 const databaseName = "replica.db"
 

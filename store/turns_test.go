@@ -44,3 +44,52 @@ func TestManyWriteAtOnce(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, found, 1)
 }
+
+// A photo is found by its name whichever run of rows it stands in, once for each record
+// that names it.
+func TestAPhotoIsFoundInEveryRun(t *testing.T) {
+	ctx := t.Context()
+	r := node(t, 1)
+	photo := func(n int) store.BlobRef {
+		return store.BlobRef{Digest: store.DigestOf(fmt.Append(nil, n)), Size: int64(n + 1)}
+	}
+	const each, records = 4000, 5 // 20,000 rows
+	var homes []uuid.UUID
+	for i := range records {
+		var blobs []store.BlobRef
+		for n := range each {
+			blobs = append(blobs, photo(i*each+n))
+		}
+		e := store.Edit{Kind: store.Visit, Division: fmt.Sprintf("45992110020%d", i), Fields: map[string]store.Value{"state": store.Text("signed")}, Blobs: append(blobs, photo(7))}
+		changes, err := r.Write(ctx, uuid.Nil, e)
+		require.NoError(t, err)
+		homes = append(homes, changes[0].Entity)
+		e.Entity, e.Blobs = changes[0].Entity, blobs[:3] // named again
+		_, err = r.Write(ctx, uuid.Nil, e)
+		require.NoError(t, err)
+	}
+	for _, n := range []int{0, 1, 4000, 8191, 8192, 12_345, each*records - 1} {
+		size, missing, err := r.MissingBlob(ctx, photo(n).Digest)
+		require.NoError(t, err)
+		require.True(t, missing, n)
+		require.EqualValues(t, n+1, size)
+		places, err := r.NamedIn(ctx, photo(n).Digest)
+		require.NoError(t, err)
+		require.Equal(t, []string{fmt.Sprintf("45992110020%d", n/each)}, places)
+	}
+	places, err := r.NamedIn(ctx, photo(7).Digest)
+	require.NoError(t, err)
+	require.Len(t, places, records)
+	_, missing, err := r.MissingBlob(ctx, photo(-1).Digest)
+	require.NoError(t, err)
+	require.False(t, missing)
+	all, err := r.MissingBlobs(ctx)
+	require.NoError(t, err)
+	require.Len(t, all, each*records)
+	here, err := r.BlobsOf(ctx, homes[0])
+	require.NoError(t, err)
+	require.Empty(t, here)
+	findings, err := r.Check(ctx)
+	require.NoError(t, err)
+	require.Empty(t, findings)
+}

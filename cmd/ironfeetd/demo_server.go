@@ -19,9 +19,12 @@ type serverProcess struct {
 	done    chan error
 }
 
+// thisProgram is what is started as the server.
+var thisProgram = os.Executable
+
 // startServer starts `ironfeetd serve` and waits until it says that it listens.
 func startServer(ctx context.Context, data, listen, log string, more ...string) (*serverProcess, error) {
-	program, err := os.Executable()
+	program, err := thisProgram()
 	if err != nil {
 		return nil, err
 	}

@@ -18,14 +18,20 @@ CREATE INDEX entities_by_place ON entities (kind, division, id);
 CREATE INDEX entities_by_parent ON entities (parent, kind);
 CREATE INDEX entities_in_conflict ON entities (division) WHERE conflicts <> '';
 
--- Which entities' changes name which blob.
+-- Which entities' changes name which blob, each pair once. Digests are random: an index
+-- of all of them would rewrite another page for every photo that a visit names. So it
+-- is kept in runs of 8,192 rows, of which only the newest is written to; a digest is
+-- looked for in one run after the other, the newest first.
 CREATE TABLE blobrefs (
+	n      INTEGER PRIMARY KEY,
 	digest BLOB NOT NULL,
 	entity BLOB NOT NULL,
 	size   INTEGER NOT NULL,
-	PRIMARY KEY (digest, entity)
-) STRICT, WITHOUT ROWID;
+	run    INTEGER NOT NULL,
+	short  BLOB NOT NULL              -- the first six bytes of digest
+) STRICT;
 CREATE INDEX blobrefs_of_entity ON blobrefs (entity);
+CREATE INDEX blobrefs_in_run ON blobrefs (run, short);
 
 -- Blind index (HMAC) of members' identity numbers, for exact look-up only.
 CREATE TABLE idnumbers (
