@@ -117,7 +117,7 @@ const databaseName = "replica.db"
 
 // Pages that a connection keeps, in KB. Those who read are several, and the operating
 // system keeps the pages once for all of them.
-const writeCache, readCache = 4000, 1000
+const writeCache, readCache = 4000, 500
 
 // Create makes the replica of a new node in a folder that has none.
 func Create(ctx context.Context, o Options, id Identity) (*Replica, error) {
