@@ -1,35 +1,45 @@
 // Command dictionary writes to stdout what visits of the sample county have in
 // common, as content for a new file in assets/dictionary:
 //
-//	go run ./cmd/dictionary > assets/dictionary/2.bin
+//	go run ./cmd/dictionary questions > assets/dictionary/3.questions
+//	go run ./cmd/dictionary > assets/dictionary/3.bin
 //
 // It sets up the fictitious county, lets two tablets visit households of every kind,
-// and takes the changes as they stand in their bundles before compression: first the
-// county's, then the tablets' visits, since what stands at the end is nearest.
+// and takes the changes as zstd meets them in their bundles, folded: first the names
+// of the sample form's choices, then the county's registry and tasks, then the
+// tablets' visits, since what stands at the end is nearest. Of each only what none
+// before it had is kept.
 package main
 
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
 
 	"ironfeet/app/casework/publish"
 	"ironfeet/app/casework/tasks"
 	"ironfeet/app/practice"
+	"ironfeet/assets/yunqi"
+	"ironfeet/forms/xlsform"
 	"ironfeet/store"
 	"ironfeet/store/world"
 	"ironfeet/sync/bundle"
 )
 
-// Sizes: a dictionary larger than this costs more memory than it saves bytes.
-const (
-	countyBytes = 12 << 10
-	visitBytes  = 52 << 10
-	visits      = 10
-)
+// maxBytes: a larger one costs more memory than it saves bytes.
+const maxBytes = 96 << 10
 
 func main() {
-	if err := run(context.Background()); err != nil {
+	do := run
+	if len(os.Args) == 2 && os.Args[1] == "questions" {
+		do = questions
+	}
+	if err := do(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
 	}
@@ -42,60 +52,132 @@ func run(ctx context.Context) error {
 	}
 	defer os.RemoveAll(dir)
 	w := world.Real()
-	c, err := practice.SetUp(ctx, w, dir, 120, "tablet-a", "tablet-b")
+	c, err := practice.SetUp(ctx, w, dir, 240, "tablet-a", "tablet-b")
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	county, err := changes(ctx, c.Office.Replica, store.Household, store.Member, store.Task)
+	var parts [][]byte
+	if parts, err = choices(); err != nil {
+		return err
+	}
+	registry, err := folded(ctx, c.Office.Replica, store.Household, store.Member, store.Task)
 	if err != nil {
 		return err
 	}
-	var all []byte
+	parts = append(parts, registry...)
 	for _, folder := range []string{"tablet-b", "tablet-a"} {
 		node := c.Nodes[folder]
-		open, err := tasks.List(ctx, node.Office.Replica, "", tasks.Open)
+		if err := visitAll(ctx, c, node); err != nil {
+			return err
+		}
+		list, err := folded(ctx, node.Office.Replica, store.Visit)
 		if err != nil {
 			return err
 		}
-		for i, task := range open {
-			if i == visits {
-				break
-			}
-			for _, h := range c.Sample.Households {
-				if h.ID == task.Household {
-					if _, err := node.Walk(ctx, &publish.Shelf{}, task, h.Visit(w.Now(), false), uint64(i)); err != nil {
-						return err
-					}
-				}
-			}
+		parts = append(parts, list...)
+	}
+	all := novel(parts)
+	if len(all) > maxBytes {
+		all = all[len(all)-maxBytes:]
+	}
+	_, err = os.Stdout.Write(all)
+	return err
+}
+
+// visitAll visits every household of the tablet's villages, now and then finding
+// nobody, and seals each visit by itself, as a tablet does that syncs in between.
+func visitAll(ctx context.Context, c *practice.County, node *practice.Node) error {
+	open, err := tasks.List(ctx, node.Office.Replica, "", tasks.Open)
+	if err != nil {
+		return err
+	}
+	byID := map[string]*yunqi.Household{}
+	for _, h := range c.Sample.Households {
+		byID[h.ID.String()] = h
+	}
+	for i, task := range open {
+		h := byID[task.Household.String()]
+		script := h.Visit(time.Now(), i%3 == 0)
+		if i%20 == 19 {
+			script = yunqi.Absent(time.Now())
+		}
+		if _, err := node.Walk(ctx, &publish.Shelf{}, task, script, uint64(i)); err != nil {
+			return err
 		}
 		if _, err := node.Office.Merger.Seal(ctx, node.Office.NodeKey); err != nil {
 			return err
 		}
-		list, err := changes(ctx, node.Office.Replica, store.Visit)
-		if err != nil {
-			return err
-		}
-		for _, raw := range list {
-			all = append(all, raw...)
-		}
 	}
-	var head []byte
-	for _, raw := range county {
-		if len(head)+len(raw) <= countyBytes {
-			head = append(head, raw...)
-		}
-	}
-	if len(all) > visitBytes {
-		all = all[len(all)-visitBytes:]
-	}
-	_, err = os.Stdout.Write(append(head, all...))
-	return err
+	return nil
 }
 
-// changes are those of some kinds, as they were written.
-func changes(ctx context.Context, r *store.Replica, kinds ...store.Kind) (raws [][]byte, err error) {
+// sampleForms are the sample's forms.
+func sampleForms() (list []*xlsform.Definition, err error) {
+	for _, name := range []string{"入户核查.xlsx", "补正回访.xlsx"} {
+		data, err := yunqi.Files.ReadFile("forms/" + name)
+		if err != nil {
+			return nil, err
+		}
+		definition, report := xlsform.ReadFile(name, data)
+		if definition == nil {
+			return nil, fmt.Errorf("%s: %v", name, report)
+		}
+		list = append(list, definition)
+	}
+	return list, nil
+}
+
+// questions lists every question with its type, as a record has them.
+func questions(context.Context) error {
+	forms, err := sampleForms()
+	if err != nil {
+		return err
+	}
+	var walk func(at string, items []*xlsform.Item)
+	walk = func(at string, items []*xlsform.Item) {
+		for _, item := range items {
+			path := at + "/" + item.Name
+			switch item.Kind {
+			case xlsform.Group:
+				walk(path, item.Children)
+			case xlsform.Repeat:
+				walk(path+"[#]", item.Children)
+			default:
+				if item.Type != "note" {
+					fmt.Println(path, item.Type)
+				}
+			}
+		}
+	}
+	for _, f := range forms {
+		walk("/data", f.Root.Children)
+	}
+	return nil
+}
+
+// choices are the names of everything that can be chosen in the sample's forms.
+func choices() (parts [][]byte, err error) {
+	forms, err := sampleForms()
+	if err != nil {
+		return nil, err
+	}
+	for _, definition := range forms {
+		for _, list := range slices.Sorted(maps.Keys(definition.Lists)) {
+			for _, choice := range definition.Lists[list].Choices {
+				text, err := cbor.Marshal(choice.Name)
+				if err != nil {
+					return nil, err
+				}
+				parts = append(parts, text)
+			}
+		}
+	}
+	return parts, nil
+}
+
+// folded are the bundles that begin with a change of these kinds.
+func folded(ctx context.Context, r *store.Replica, kinds ...store.Kind) (parts [][]byte, err error) {
 	list, err := r.Bundles(ctx, store.BundleQuery{})
 	if err != nil {
 		return nil, err
@@ -104,13 +186,38 @@ func changes(ctx context.Context, r *store.Replica, kinds ...store.Kind) (raws [
 		if err := bundle.Decode(&list[i]); err != nil {
 			return nil, err
 		}
-		for _, c := range list[i].Changes {
-			for _, kind := range kinds {
-				if c.Kind == kind {
-					raws = append(raws, c.Raw)
+		for _, kind := range kinds {
+			if len(list[i].Changes) > 0 && list[i].Changes[0].Kind == kind {
+				parts = append(parts, bundle.Folded(&list[i]))
+			}
+		}
+	}
+	return parts, nil
+}
+
+// Pieces of this size are kept if most of what stands in them is new.
+const piece, gram = 32, 6
+
+// novel puts the parts one behind the other without what was there already.
+func novel(parts [][]byte) (all []byte) {
+	seen := map[string]bool{}
+	for _, part := range parts {
+		for at := 0; at < len(part); at += piece {
+			p := part[at:min(at+piece, len(part))]
+			fresh := 0
+			for i := 0; i+gram <= len(p); i++ {
+				if !seen[string(p[i:i+gram])] {
+					fresh++
+				}
+			}
+			if len(p) < gram || fresh > len(p)/4 {
+				all = append(all, p...)
+				from := max(0, len(all)-len(p)-gram)
+				for i := from; i+gram <= len(all); i++ {
+					seen[string(all[i:i+gram])] = true
 				}
 			}
 		}
 	}
-	return raws, nil
+	return all
 }

@@ -4,7 +4,7 @@
 //	raw  = [ head, body / null ]                    deterministic CBOR
 //	head = COSE_Sign1( version, node, first, last, digest of the head before it,
 //	                   division, audience, sizes and digest of the body )
-//	body = zstd( change change change … )           each as store wrote it
+//	body = zstd( fold( change change change … ) )   each as store wrote it
 //
 // A bundle's digest is the SHA-256 of its head, and the heads of one node form a
 // chain (invariant 5):
@@ -50,7 +50,7 @@ type headBody struct {
 	Prev       *cose.Hash `cbor:"5,keyasint,omitempty"` // left out by a node's first bundle
 	Division   string     `cbor:"6,keyasint"`
 	Audience   uint64     `cbor:"7,keyasint,omitempty"`
-	Compressor uint64     `cbor:"8,keyasint"`           // 1: zstd (RFC 8878)
+	Compressor uint64     `cbor:"8,keyasint"`           // 1: zstd (RFC 8878); 2: folded, then zstd
 	Dictionary uint64     `cbor:"9,keyasint,omitempty"` // 0: none
 	Plain      uint64     `cbor:"10,keyasint"`          // bytes of the body expanded
 	Packed     uint64     `cbor:"11,keyasint"`          // bytes of the body
@@ -58,8 +58,9 @@ type headBody struct {
 }
 
 const (
-	version = 1
-	zstd1   = 1
+	version    = 1
+	zstd1      = 1
+	foldedZstd = 2
 )
 
 // Seal packs changes of one node and one division behind the bundle that prev
@@ -81,7 +82,7 @@ func Seal(key ed25519.PrivateKey, prev store.Tip, division string, audience uint
 	if fault := fit(&b, changes); fault != "" {
 		return store.Bundle{}, fmt.Errorf("seal a bundle: %s", fault)
 	}
-	var plain []byte
+	raws, plain := make([][]byte, 0, len(changes)), 0
 	for i := range changes {
 		raw := changes[i].Raw
 		if raw == nil {
@@ -90,18 +91,19 @@ func Seal(key ed25519.PrivateKey, prev store.Tip, division string, audience uint
 				return store.Bundle{}, fmt.Errorf("seal a bundle: change %d: %w", changes[i].Seq, err)
 			}
 		}
-		plain = append(plain, raw...)
+		raws, plain = append(raws, raw), plain+len(raw)
 	}
-	if len(plain) > MaxPlain {
-		return store.Bundle{}, &LimitError{What: "expanded bytes", Got: int64(len(plain)), Limit: MaxPlain}
+	if plain > MaxPlain {
+		return store.Bundle{}, &LimitError{What: "expanded bytes", Got: int64(plain), Limit: MaxPlain}
 	}
-	b.Body = compress(plain, newest)
+	var compressor uint64
+	b.Body, compressor = pack(&b, raws)
 	if len(b.Body) > MaxBody {
 		return store.Bundle{}, &LimitError{What: "bytes", Got: int64(len(b.Body)), Limit: MaxBody}
 	}
 	h := headBody{
 		Version: version, Node: b.Node, First: b.First, Last: b.Last, Division: division, Audience: uint64(audience),
-		Compressor: zstd1, Dictionary: newest, Plain: uint64(len(plain)), Packed: uint64(len(b.Body)), Body: cose.HashOf(sha256.Sum256(b.Body)),
+		Compressor: compressor, Dictionary: newest, Plain: uint64(plain), Packed: uint64(len(b.Body)), Body: cose.HashOf(sha256.Sum256(b.Body)),
 	}
 	if b.First > 1 {
 		prev := cose.HashOf(b.Prev)

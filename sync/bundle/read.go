@@ -86,13 +86,15 @@ func readHead(m *cose.Message) (headBody, error) {
 	if err := cose.Decode(m.Payload, &h); err != nil {
 		return h, &DamagedError{What: "the head", Cause: err}
 	}
-	if h.Version > version || h.Compressor != zstd1 || !known(h.Dictionary) {
+	if h.Version > version || h.Compressor > foldedZstd || !known(h.Dictionary) {
 		return h, &NewerError{Node: h.Node, First: h.First, Last: h.Last, Version: h.Version, Dictionary: h.Dictionary}
 	}
 	fault := ""
 	switch {
 	case h.Version != version:
 		fault = "no version"
+	case h.Compressor == 0:
+		fault = "no compressor"
 	case h.First == 0 || h.Last < h.First || h.Last-h.First >= MaxChanges:
 		fault = "impossible sequence numbers"
 	case (h.First > 1) != (h.Prev != nil):
@@ -171,7 +173,7 @@ func decode(b *store.Bundle, m *cose.Message) error {
 	if err != nil {
 		return err
 	}
-	plain, err := expand(b.Body, h.Dictionary, int(h.Plain))
+	plain, err := unpack(b, h)
 	if err != nil {
 		return damaged(b, "the body", err)
 	}
