@@ -75,6 +75,8 @@ func New(o Options) (*Server, error) {
 	s.mux.HandleFunc("POST /v1/enrol", s.enrolNode)
 	s.mux.HandleFunc("POST /v1/push", s.signed(exchange.MaxPush, s.push))
 	s.mux.HandleFunc("POST /v1/pull", s.signed(exchange.MaxSmall, s.pull))
+	s.mux.HandleFunc("POST /v2/push", s.signed(exchange.MaxPush, s.pushBrief))
+	s.mux.HandleFunc("POST /v2/pull", s.signed(exchange.MaxSmall, s.pull))
 	s.mux.HandleFunc("POST /v1/renew", s.signed(exchange.MaxSmall, s.renew))
 	s.mux.HandleFunc("POST /v1/photos", s.signed(exchange.MaxPush, s.photos))
 	s.mux.HandleFunc("GET /v1/photos/{digest}", s.signed(0, s.photo))
@@ -127,7 +129,7 @@ func (s *Server) judged(limit int64, partly bool, handle func(http.ResponseWrite
 			s.refuse(w, http.StatusRequestEntityTooLarge, "link.too_large")
 			return
 		}
-		signed, err := exchange.ParseHeader(r.Header.Get("Authorization"))
+		signed, err := s.proof(w, r)
 		if err != nil || r.ContentLength < 0 {
 			s.refuse(w, http.StatusUnauthorized, "link.unknown")
 			return
@@ -138,6 +140,10 @@ func (s *Server) judged(limit int64, partly bool, handle func(http.ResponseWrite
 			return
 		}
 		certificate, known := roll.NodeKey(signed.Node, signed.KID)
+		if exchange.Brief(r.URL.Path) {
+			certificate, known = roll.NodeOfKey(signed.KID)
+			signed.Node = certificate.Subject
+		}
 		if !known {
 			s.refuse(w, http.StatusUnauthorized, "link.unknown")
 			return
@@ -234,6 +240,24 @@ func recycle(body []byte) {
 	}
 }
 
+// proof reads who makes a request: from its header, or before its body. A body's first
+// bytes may not take longer than a header.
+func (s *Server) proof(w http.ResponseWriter, r *http.Request) (*exchange.Signed, error) {
+	if !exchange.Brief(r.URL.Path) {
+		return exchange.ParseHeader(r.Header.Get("Authorization"))
+	}
+	wait := func(d time.Duration) { // a simulated connection knows no time
+		_ = http.NewResponseController(w).SetReadDeadline(s.o.World.Now().Add(d))
+	}
+	wait(headerTimeout)
+	defer wait(bodyTimeout)
+	b := make([]byte, exchange.BriefProof)
+	if _, err := io.ReadFull(r.Body, b); err != nil {
+		return nil, err
+	}
+	return exchange.ParseBrief(b)
+}
+
 // busy asks a caller to come again in a moment.
 func (s *Server) busy(w http.ResponseWriter) {
 	w.Header().Set("Retry-After", "1")
@@ -280,13 +304,21 @@ func (s *Server) push(w http.ResponseWriter, r *http.Request, c *caller) {
 		return
 	}
 	// What was begun is finished, also if the caller has gone meanwhile.
-	ctx := context.WithoutCancel(r.Context())
-	outcomes, err := s.intake.take(ctx, in.Bundles)
+	out, _, err := s.takeIn(context.WithoutCancel(r.Context()), in.Bundles)
 	if err != nil {
 		s.broken(w, err)
 		return
 	}
-	var out exchange.Pushed
+	s.answer(w, out)
+}
+
+// takeIn takes bundles, and says what became of each and what is signed for: receipts
+// are what the receipts of out say.
+func (s *Server) takeIn(ctx context.Context, raws [][]byte) (out exchange.Pushed, receipts []trust.Receipt, err error) {
+	outcomes, err := s.intake.take(ctx, raws)
+	if err != nil {
+		return out, nil, err
+	}
 	tips := map[uuid.UUID]store.Tip{}
 	for _, o := range outcomes {
 		s.metrics.bundles.WithLabelValues(string(o.Status)).Inc()
@@ -301,8 +333,7 @@ func (s *Server) push(w http.ResponseWriter, r *http.Request, c *caller) {
 		tip, known := tips[o.Node]
 		if !known {
 			if tip, err = s.o.Replica.Tip(ctx, o.Node); err != nil {
-				s.broken(w, err)
-				return
+				return out, nil, err
 			}
 			tips[o.Node] = tip
 		}
@@ -310,32 +341,33 @@ func (s *Server) push(w http.ResponseWriter, r *http.Request, c *caller) {
 		out.Outcomes = append(out.Outcomes, said)
 	}
 	for _, node := range byID(tips) {
-		receipt, err := s.sign(node, tips[node], nil)
+		said, receipt, err := s.sign(node, tips[node], nil)
 		if err != nil {
-			s.broken(w, err)
-			return
+			return out, nil, err
 		}
 		if receipt != nil {
-			out.Receipts = append(out.Receipts, receipt)
+			out.Receipts, receipts = append(out.Receipts, receipt), append(receipts, said)
 		}
 	}
-	s.answer(w, out)
+	return out, receipts, nil
 }
 
 // receipt signs for what is durable here of a node; nil if nothing is.
-func (s *Server) receipt(ctx context.Context, node uuid.UUID, blobs []store.Digest) ([]byte, error) {
+func (s *Server) receipt(ctx context.Context, node uuid.UUID, blobs []store.Digest) (said trust.Receipt, raw []byte, err error) {
 	tip, err := s.o.Replica.Tip(ctx, node)
 	if err != nil {
-		return nil, err
+		return said, nil, err
 	}
 	return s.sign(node, tip, blobs)
 }
 
-func (s *Server) sign(node uuid.UUID, tip store.Tip, blobs []store.Digest) ([]byte, error) {
+func (s *Server) sign(node uuid.UUID, tip store.Tip, blobs []store.Digest) (said trust.Receipt, raw []byte, err error) {
 	if tip.Last == 0 && len(blobs) == 0 {
-		return nil, nil
+		return said, nil, nil
 	}
-	return trust.SignReceipt(s.o.NodeKey, trust.Receipt{Node: node, UpTo: tip.Last, Tip: tip.Digest, Blobs: blobs, At: s.o.World.Now()})
+	said = trust.Receipt{Node: node, UpTo: tip.Last, Tip: tip.Digest, Blobs: blobs, At: s.o.World.Now()}
+	raw, err = trust.SignReceipt(s.o.NodeKey, said)
+	return said, raw, err
 }
 
 func (s *Server) pull(w http.ResponseWriter, r *http.Request, c *caller) {
@@ -385,7 +417,7 @@ func (s *Server) pull(w http.ResponseWriter, r *http.Request, c *caller) {
 		if node != c.Node && c.certificate.Role == trust.Worker {
 			continue
 		}
-		receipt, err := s.receipt(ctx, node, nil)
+		_, receipt, err := s.receipt(ctx, node, nil)
 		if err != nil {
 			s.broken(w, err)
 			return
@@ -401,11 +433,16 @@ func byID[V any](nodes map[uuid.UUID]V) []uuid.UUID {
 	return slices.SortedFunc(maps.Keys(nodes), func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
 }
 
+const (
+	headerTimeout = 10 * time.Second
+	bodyTimeout   = 2 * time.Minute
+)
+
 // HTTP is a server that cuts whoever sends headers or bodies too slowly; what was
 // begun is resumed.
 func (s *Server) HTTP() *http.Server {
 	return &http.Server{
-		Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 2 * time.Minute, WriteTimeout: 5 * time.Minute,
+		Handler: s.Handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, WriteTimeout: 5 * time.Minute,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(s.o.Log.Handler(), slog.LevelWarn),
 	}
 }

@@ -45,7 +45,7 @@ func (s *Server) photos(w http.ResponseWriter, r *http.Request, c *caller) {
 	}
 	if len(held) > 0 {
 		var err error
-		if out.Receipt, err = s.receipt(ctx, c.Node, held); err != nil {
+		if _, out.Receipt, err = s.receipt(ctx, c.Node, held); err != nil {
 			s.broken(w, err)
 			return
 		}

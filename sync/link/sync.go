@@ -26,6 +26,7 @@ import (
 	"ironfeet/store"
 	"ironfeet/store/world"
 	"ironfeet/sync/bundle"
+	"ironfeet/sync/cose"
 	"ironfeet/sync/exchange"
 	"ironfeet/sync/merge"
 	"ironfeet/sync/trust"
@@ -47,6 +48,8 @@ type Client struct {
 
 	wire  *wire
 	state state
+	asked time.Time // of the last request, by the server's clock
+	old   bool      // the server does not know brief requests
 }
 
 // An Event tells how far a Sync has come.
@@ -151,6 +154,10 @@ func (c *Client) believe(ctx context.Context, receipts [][]byte, report *Report)
 		if errors.As(err, &fork) || errors.As(err, &clone) {
 			report.Cloned, err = true, nil
 		}
+		var refused *trust.RefusedError
+		if errors.As(err, &refused) && errors.As(refused.Cause, &refused) && refused.Rule == trust.UnknownNode {
+			err = nil // a county node that it has not heard of yet: its word comes again
+		}
 		if err != nil {
 			return err
 		}
@@ -167,9 +174,14 @@ func (c *Client) save(ctx context.Context) error {
 }
 
 // sign signs a request with the node's key, by the server's clock.
-func (c *Client) sign(a *ask) (string, error) {
-	at := c.World.Now().Add(time.Duration(c.state.Skew) * time.Millisecond)
-	return exchange.Sign(c.Key, c.NodeID, a.method, a.path, a.body, at, c.World.Rand)
+func (c *Client) sign(a *ask) (header string, before []byte, err error) {
+	c.asked = c.World.Now().Add(time.Duration(c.state.Skew) * time.Millisecond)
+	if exchange.Brief(a.path) {
+		before, err = exchange.SignBrief(c.Key, a.method, a.path, a.body, c.asked, c.World.Rand)
+		return "", before, err
+	}
+	header, err = exchange.Sign(c.Key, c.NodeID, a.method, a.path, a.body, c.asked, c.World.Rand)
+	return header, nil, err
 }
 
 // call makes a signed request. A server that finds the clock wrong says what time
@@ -259,8 +271,8 @@ func (c *Client) pushRun(ctx context.Context, node uuid.UUID, report *Report) er
 		c.state.Have[node] = ^uint64(0) >> 1
 		return nil
 	}
-	var out exchange.Pushed
-	if err := c.talk(ctx, "/v1/push", in, &out, exchange.MaxSmall*4); err != nil {
+	out, err := c.send(ctx, list[:len(in.Bundles)], in)
+	if err != nil {
 		return err
 	}
 	report.BundlesUp += len(in.Bundles)
@@ -280,12 +292,90 @@ func (c *Client) pushRun(ctx context.Context, node uuid.UUID, report *Report) er
 	return c.save(ctx)
 }
 
+// unknown says whether a server does not know a request: it is of a version that has
+// no brief ones.
+func unknown(err error) bool {
+	var refused *ServerError
+	return errors.As(err, &refused) && refused.Status == http.StatusNotFound && refused.Fault == ""
+}
+
+// ask asks for what is new since the cursor.
+func (c *Client) ask(ctx context.Context, out *exchange.Pulled) error {
+	in := exchange.Pull{Since: c.state.Cursor}
+	if !c.old {
+		err := c.talk(ctx, "/v2/pull", in, out, exchange.MaxPull)
+		if !unknown(err) {
+			return err
+		}
+		c.old = true
+	}
+	return c.talk(ctx, "/v1/pull", in, out, exchange.MaxPull)
+}
+
+// send brings bundles, brief where they can be.
+func (c *Client) send(ctx context.Context, list []store.Bundle, whole exchange.Push) (out exchange.Pushed, err error) {
+	if !c.old {
+		out, again, err := c.sendBrief(ctx, list, whole)
+		if err == nil && !again {
+			return out, nil
+		}
+		if c.old = unknown(err); err != nil && !c.old {
+			return out, err
+		}
+	}
+	return out, c.talk(ctx, "/v1/push", whole, &out, exchange.MaxSmall*4)
+}
+
+// sendBrief is again where the county wants them whole.
+func (c *Client) sendBrief(ctx context.Context, list []store.Bundle, whole exchange.Push) (out exchange.Pushed, again bool, err error) {
+	roll, err := c.Merger.Roll(ctx)
+	if err != nil {
+		return out, false, err
+	}
+	public := c.Key.Public().(ed25519.PublicKey)
+	var scope []string
+	if certificate, found := roll.NodeKey(c.NodeID, cose.KeyID(public)); found {
+		scope = certificate.Scope
+	}
+	in := exchange.PushBrief{}
+	for i, b := range list {
+		item := exchange.Encode(whole.Bundles[i])
+		if brief, ok := bundle.Shorten(b, public, scope); ok && b.Node == c.NodeID {
+			item = exchange.Encode(brief)
+		}
+		in = append(in, item)
+	}
+	var said exchange.PushedBrief
+	if err := c.talk(ctx, "/v2/push", in, &said, exchange.MaxSmall*4); err != nil {
+		return out, false, err
+	}
+	for _, o := range said.Outcomes {
+		if o.Status >= uint64(len(exchange.Statuses)) {
+			return out, false, &UnreachableError{c.wire.base, errors.New("its answer makes no sense")}
+		}
+		status := exchange.Statuses[o.Status]
+		again = again || status == exchange.Again
+		out.Outcomes = append(out.Outcomes, exchange.Outcome{Status: status, Last: o.Last, Code: o.Code})
+	}
+	for _, r := range said.Receipts {
+		if r.Whole == nil && r.Which < uint64(len(list)) {
+			b := list[r.Which]
+			at := time.UnixMilli(c.asked.UnixMilli() + r.After)
+			r.Whole, _ = roll.WholeReceipt(trust.Receipt{Node: b.Node, UpTo: b.Last, Tip: b.Digest, At: at}, r.Signature)
+		}
+		if r.Whole != nil { // otherwise nobody signed it whom this node knows yet
+			out.Receipts = append(out.Receipts, r.Whole)
+		}
+	}
+	return out, again, nil
+}
+
 // pull fetches what is new since the cursor, page by page. The cursor moves only
 // after a page is durable here.
 func (c *Client) pull(ctx context.Context, say func(Event), report *Report) error {
 	for {
 		var out exchange.Pulled
-		if err := c.talk(ctx, "/v1/pull", exchange.Pull{Since: c.state.Cursor}, &out, exchange.MaxPull); err != nil {
+		if err := c.ask(ctx, &out); err != nil {
 			return err
 		}
 		outcomes, err := c.Merger.Take(ctx, out.Bundles...)

@@ -191,7 +191,7 @@ type ask struct {
 	body         []byte
 	header       map[string]string
 	limit        int64 // of the answer
-	sign         func(a *ask) (string, error)
+	sign         func(a *ask) (header string, before []byte, err error)
 	once         bool // a broken line is the caller's to mend
 }
 
@@ -239,6 +239,15 @@ func (x *wire) do(ctx context.Context, a ask) (*reply, error) {
 }
 
 func (x *wire) once(ctx context.Context, a ask) (*reply, error) {
+	var header string
+	if a.sign != nil {
+		var before []byte
+		var err error
+		if header, before, err = a.sign(&a); err != nil {
+			return nil, err
+		}
+		a.body = append(before, a.body...)
+	}
 	req, err := http.NewRequestWithContext(ctx, a.method, x.base+a.path, bytes.NewReader(a.body))
 	if err != nil {
 		return nil, err
@@ -250,12 +259,8 @@ func (x *wire) once(ctx context.Context, a ask) (*reply, error) {
 	for k, v := range a.header {
 		req.Header.Set(k, v)
 	}
-	if a.sign != nil {
-		s, err := a.sign(&a)
-		if err != nil {
-			return nil, err
-		}
-		req.Header.Set("Authorization", s)
+	if header != "" {
+		req.Header.Set("Authorization", header)
 	}
 	resp, err := x.http.Do(req)
 	if err != nil {

@@ -45,12 +45,40 @@ func SignReceipt(key ed25519.PrivateKey, r Receipt) ([]byte, error) {
 	if len(r.Blobs) > MaxReceiptBlobs {
 		return nil, fmt.Errorf("receipt for %s: %d blobs, at most %d in one", r.Node, len(r.Blobs), MaxReceiptBlobs)
 	}
+	return cose.Sign(key, cose.KeyID(key.Public().(ed25519.PublicKey)), cose.Receipt, r.payload())
+}
+
+func (r Receipt) payload() []byte {
 	body := receiptBody{Version: 1, Node: r.Node, UpTo: r.UpTo, Blobs: r.Blobs, At: r.At.UnixMilli()}
 	if r.UpTo > 0 {
 		tip := cose.HashOf(r.Tip)
 		body.Tip = &tip
 	}
-	return cose.Sign(key, cose.KeyID(key.Public().(ed25519.PublicKey)), cose.Receipt, cose.Encode(body))
+	return cose.Encode(body)
+}
+
+// SignatureOf is the signature of a receipt, from which WholeReceipt makes it again.
+func SignatureOf(receipt []byte) ([]byte, error) {
+	m, err := cose.Parse(receipt)
+	if err != nil {
+		return nil, err
+	}
+	return m.Signature(), nil
+}
+
+// WholeReceipt is the receipt that a county node signed, made of what it says and the
+// signature; false: no county node of the roll signed that.
+func (r *Roll) WholeReceipt(said Receipt, signature []byte) ([]byte, bool) {
+	for _, c := range r.County() {
+		raw, err := cose.Assemble(cose.KeyID(c.Key), cose.Receipt, said.payload(), signature)
+		if err != nil {
+			continue
+		}
+		if m, err := cose.Parse(raw); err == nil && m.Verify(c.Key) == nil {
+			return raw, true
+		}
+	}
+	return nil, false
 }
 
 // VerifyReceipt reads a receipt and believes it if a county node of the roll

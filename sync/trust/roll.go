@@ -241,6 +241,16 @@ func (r *Roll) Node(id uuid.UUID) (Certificate, bool) {
 // NodeKey returns the certificate of the node's key with this key id.
 func (r *Roll) NodeKey(id uuid.UUID, kid []byte) (Certificate, bool) { return find(r.nodes[id], kid) }
 
+// NodeOfKey finds whose key an id is: the certificate's subject.
+func (r *Roll) NodeOfKey(kid []byte) (Certificate, bool) {
+	for _, list := range r.nodes {
+		if c, found := find(list, kid); found {
+			return c, true
+		}
+	}
+	return Certificate{}, false
+}
+
 func find(list []Certificate, kid []byte) (Certificate, bool) {
 	for _, c := range list {
 		if bytes.Equal(cose.KeyID(c.Key), kid) {
