@@ -15,6 +15,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"time"
@@ -92,6 +93,7 @@ func visitAll(ctx context.Context, c *practice.County, node *practice.Node) erro
 	if err != nil {
 		return err
 	}
+	random := rand.New(rand.NewPCG(1, 1))
 	byID := map[string]*yunqi.Household{}
 	for _, h := range c.Sample.Households {
 		byID[h.ID.String()] = h
@@ -99,8 +101,13 @@ func visitAll(ctx context.Context, c *practice.County, node *practice.Node) erro
 	for i, task := range open {
 		h := byID[task.Household.String()]
 		script := h.Visit(time.Now(), i%3 == 0)
-		if i%20 == 19 {
+		switch {
+		case i%20 == 19:
 			script = yunqi.Absent(time.Now())
+		case i%2 == 1:
+			if script, err = thinned(ctx, node, task, script, random); err != nil {
+				return err
+			}
 		}
 		if _, err := node.Walk(ctx, &publish.Shelf{}, task, script, uint64(i)); err != nil {
 			return err
@@ -110,6 +117,33 @@ func visitAll(ctx context.Context, c *practice.County, node *practice.Node) erro
 		}
 	}
 	return nil
+}
+
+// thinned leaves out a part of what a form does not insist on: nobody answers all.
+func thinned(ctx context.Context, node *practice.Node, task tasks.Task, s yunqi.Script, random *rand.Rand) (yunqi.Script, error) {
+	v, err := node.Desk(&publish.Shelf{}).Start(ctx, task)
+	if err != nil {
+		return s, err
+	}
+	share := random.IntN(100)
+	var kept []yunqi.Answer
+	for _, a := range s.Answers {
+		n, ok := v.Entry.Node(a.Path)
+		if ok && !n.Relevant {
+			continue
+		}
+		if _, err := v.Set(ctx, a.Path, a.Value); err != nil {
+			return s, err
+		}
+	}
+	for _, a := range s.Answers {
+		n, ok := v.Entry.Node(a.Path)
+		if !ok || n.Required || n.Name == "land_mu" || random.IntN(100) > share {
+			kept = append(kept, a)
+		}
+	}
+	s.Answers = kept
+	return s, v.Drop(ctx)
 }
 
 // sampleForms are the sample's forms.
@@ -196,7 +230,7 @@ func folded(ctx context.Context, r *store.Replica, kinds ...store.Kind) (parts [
 }
 
 // Pieces of this size are kept if most of what stands in them is new.
-const piece, gram = 32, 6
+const piece, gram = 48, 6
 
 // novel puts the parts one behind the other without what was there already.
 func novel(parts [][]byte) (all []byte) {
