@@ -77,21 +77,24 @@ func newDecoder(number uint64) *zstd.Decoder {
 }
 
 // pack makes a body of changes as they were written: folded, if they have a folded
-// form. What a tablet waits for on a slow line is made as small as can be.
+// form. What a tablet waits for on a slow line, a visit, is made as small as can be.
 func pack(b *store.Bundle, raws [][]byte) (body []byte, compressor uint64) {
-	fast := !slices.ContainsFunc(b.Changes, func(c store.Change) bool { return c.Kind == store.Visit })
-	encoder := coderOf(coderKind{newest, fast}).encode()
+	kind := coderKind{newest, !slices.ContainsFunc(b.Changes, func(c store.Change) bool { return c.Kind == store.Visit })}
 	plain := bytes.Join(raws, nil)
 	folded, loose, ok := fold(b, raws)
+	if ok { // a mistake of ours costs bytes, and no change
+		back, err := unfold(b, newest, folded, loose, len(plain))
+		ok = err == nil && bytes.Equal(back, plain)
+	}
 	if !ok {
-		return encoder.EncodeAll(plain, nil), zstd1
+		return coderOf(kind).encode().EncodeAll(plain, nil), zstd1
 	}
-	if back, err := unfold(b, newest, folded, loose, len(plain)); err != nil || !bytes.Equal(back, plain) {
-		return encoder.EncodeAll(plain, nil), zstd1 // a mistake of ours costs bytes, and no change
-	}
-	frame := encoder.EncodeAll(folded, nil)[len(magic):]
+	kind.fast = kind.fast || len(folded) < littleToGain
+	frame := coderOf(kind).encode().EncodeAll(folded, nil)[len(magic):]
 	return append(putBytes(nil, frame), loose...), foldedZstd
 }
+
+const littleToGain = 1 << 10
 
 // magic begins every zstd frame (RFC 8878 §3.1.1); in a folded body it is left out.
 var magic = []byte{0x28, 0xb5, 0x2f, 0xfd}

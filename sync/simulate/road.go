@@ -8,9 +8,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"time"
 
 	"ironfeet/store"
+	"ironfeet/sync/bundle"
 	"ironfeet/sync/exchange"
+	"ironfeet/sync/trust"
 )
 
 // A road is the network between one node and the county: it loses, cuts at any
@@ -18,6 +21,7 @@ import (
 type road struct {
 	from    *node
 	trouble int // per cent of requests that meet some
+	ends    int // after so many requests the mast is gone for the day; 0: it stays
 	down    bool
 }
 
@@ -39,6 +43,10 @@ func (t *road) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	r.now = r.now.Add(1 + 200e6)
 	l := letter{req.Method, req.URL.Path, req.Header.Clone(), body}
+	if t.ends > 0 {
+		t.ends--
+		t.down = t.down || t.ends == 0
+	}
 	if t.down {
 		return nil, errRoad
 	}
@@ -110,24 +118,26 @@ func (r *run) arrives(l letter, bytesOf int) *httptest.ResponseRecorder {
 	if out.Code >= 500 {
 		r.fail("the county's server failed at %s %s: %d", l.method, l.path, out.Code)
 	}
-	r.promised(l.path, out)
+	r.promised(l, out)
 	return out
 }
 
 // promised remembers every word the county signed, whoever hears it: from then on
 // it must be true.
-func (r *run) promised(path string, out *httptest.ResponseRecorder) {
+func (r *run) promised(l letter, out *httptest.ResponseRecorder) {
 	if out.Code != http.StatusOK {
 		return
 	}
 	var receipts [][]byte
-	switch {
+	switch path := l.path; {
+	case path == "/v2/push":
+		receipts = r.briefReceipts(l, out.Body.Bytes())
 	case path == "/v1/push":
 		var p exchange.Pushed
 		if exchange.Decode(out.Body.Bytes(), &p) == nil {
 			receipts = p.Receipts
 		}
-	case path == "/v1/pull":
+	case path == "/v1/pull" || path == "/v2/pull":
 		var p exchange.Pulled
 		if exchange.Decode(out.Body.Bytes(), &p) == nil {
 			receipts = p.Receipts
@@ -143,6 +153,42 @@ func (r *run) promised(path string, out *httptest.ResponseRecorder) {
 	for _, raw := range receipts {
 		r.promise(raw)
 	}
+}
+
+// briefReceipts makes whole what the county signed in brief; what it does not hold it
+// must not sign for.
+func (r *run) briefReceipts(l letter, body []byte) (raws [][]byte) {
+	var in exchange.PushBrief
+	var out exchange.PushedBrief
+	signed, err := exchange.ParseBrief(l.body[:exchange.BriefProof])
+	must(err)
+	must(exchange.Decode(l.body[exchange.BriefProof:], &in))
+	must(exchange.Decode(body, &out))
+	c := r.county()
+	roll, err := c.merger.Roll(r.ctx)
+	r.ok(c, "read the roll", err)
+	sender, _ := roll.NodeOfKey(signed.KID)
+	for _, said := range out.Receipts {
+		if said.Whole != nil {
+			raws = append(raws, said.Whole)
+			continue
+		}
+		var b bundle.Brief
+		must(exchange.Decode(in[said.Which], &b))
+		last := b.First + b.More
+		here, err := c.replica.Bundles(r.ctx, store.BundleQuery{Node: &sender.Subject, FromSeq: last, Limit: 1})
+		r.ok(c, "read the log", err)
+		if len(here) == 0 || here[0].Last != last {
+			r.fail("the county signs that it holds changes of %s up to %d, and does not (invariant 1)", sender.Name, last)
+		}
+		at := time.UnixMilli(signed.At.UnixMilli() + said.After)
+		raw, known := roll.WholeReceipt(trust.Receipt{Node: sender.Subject, UpTo: last, Tip: here[0].Digest, At: at}, said.Signature)
+		if !known {
+			r.fail("a brief receipt for %s up to %d is nobody's word", sender.Name, last)
+		}
+		raws = append(raws, raw)
+	}
+	return raws
 }
 
 // promisesHold looks whether the county still has what it signed for.

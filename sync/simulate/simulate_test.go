@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,7 +14,7 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 700, "how many lives to play")
+	seeds = flag.Int("seeds", 2000, "how many lives to play")
 	first = flag.Uint64("first", 1, "the first seed")
 	most  = flag.Int64("failures", 3, "stop after so many failing seeds")
 	one   = flag.Uint64("seed", 0, "play this seed alone and tell its story")
@@ -28,6 +29,7 @@ func TestSeeds(t *testing.T) { // invariants 1 to 5 and 7
 		require.NoError(t, err)
 		return
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // lives are short, and so is what they leave
 	var next, failed atomic.Int64
 	var group sync.WaitGroup
 	began := time.Now()
