@@ -10,6 +10,7 @@ import (
 	"flag"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -109,6 +110,49 @@ func vectorBundles(t *testing.T) []store.Bundle {
 	return []store.Bundle{one, two}
 }
 
+// vectorVisit is a bundle of a visit, and of a task's end, behind another bundle.
+func vectorVisit(t *testing.T, behind store.Bundle) store.Bundle {
+	entity, at := uuid.MustParse("0192f7a0-4321-7000-8000-0000000000a1"), int64(1_790_000_100_000)
+	household, people := "0192f7a0-0000-7000-8000-0000000000e1", []byte{0x11, 0x12}
+	one, two := sha256.Sum256([]byte("one")), sha256.Sum256([]byte("two"))
+	record := store.Of(map[int]any{1: "household_visit", 3: [][]string{
+		{"/data/t_start", "start", "2026-09-21T22:13:40.250+08:00"}, {"/data/hh_id", "hidden", household}, {"/data/visit/outcome", "select_one", "completed"},
+		{"/data/members[1]/name", "text", "韦大山（虚构）"}, {"/data/members[1]/id_no", "text", "459921198610260432"}, {"/data/members[1]/birth", "date", "1986-10-26"},
+		{"/data/members[2]/name", "text", "乙（虚构）"}, {"/data/home/live_code", "text", "459921100201"}, {"/data/own_question", "text", "?"},
+		{"/data/housing/photo_room", "image", store.Digest(one).String() + ".jpg " + store.Digest(two).String() + ".jpg"},
+	}})
+	content := store.Of(map[int]any{
+		2: entity[:], 6: at - 90_000, 9: []byte(record), 10: []any{map[int]any{2: one[:], 3: 70_001, 4: at - 5}, map[int]any{2: two[:], 3: 70_002, 4: at + 5}},
+		12: map[string]any{household: map[string]any{"aid": []any{map[string]any{"Seq": 7, "Node": tablet[:]}}, "phone": []any{map[string]any{"Seq": 7, "Node": tablet[:]}}}},
+	})
+	digest := sha256.Sum256(content)
+	var attestations [][]byte
+	for _, p := range people {
+		raw, err := trust.Attest(signer(p), trust.Attestation{Visit: entity, Digest: digest, Person: uuid.UUID{0: 1, 15: p}, At: time.UnixMilli(at + int64(p))})
+		require.NoError(t, err)
+		attestations = append(attestations, raw)
+	}
+	blobs := []store.BlobRef{{Digest: one, Size: 70_001}, {Digest: two, Size: 70_002}}
+	slices.SortFunc(blobs, func(a, b store.BlobRef) int { return bytes.Compare(a.Digest[:], b.Digest[:]) })
+	changes := []store.Change{
+		{Kind: store.Visit, Entity: entity, Clock: store.Clock(at) << 16, Blobs: blobs, Fields: []store.Field{
+			{Name: "attestations", Value: store.Of(attestations)}, {Name: "content", Value: store.Bytes(content)}, {Name: "digest", Value: store.Bytes(digest[:])}, {Name: "parent", Value: store.Text(household)},
+		}},
+		{Kind: store.Task, Entity: uuid.MustParse("0192f7a0-0000-7000-8000-0000000000e2"), Clock: store.Clock(at)<<16 + 1, Fields: []store.Field{{Name: "state", Value: store.Text("done")}}},
+		{Kind: store.Task, Entity: uuid.MustParse("0192f7a0-0000-7000-8000-0000000000e3"), Clock: store.Clock(at+60_000) << 16, Fields: []store.Field{{Name: "state", Value: store.Text("done")}}},
+	}
+	for i := range changes {
+		c := &changes[i]
+		c.Node, c.Seq, c.Author, c.Division = tablet, behind.Last+uint64(i)+1, uuid.UUID{0: 1, 15: 0x11}, "459921100201"
+		raw, err := store.EncodeChange(c)
+		require.NoError(t, err)
+		c.Raw = raw
+	}
+	b, err := bundle.Seal(signer(1), store.Tip{Node: tablet, Last: behind.Last, Digest: behind.Digest}, "459921100201", 0, changes)
+	require.NoError(t, err)
+	return b
+}
+
 func makeVectors(t *testing.T) vectors {
 	all := vectors{Note: "Test vectors of sync/FORMAT.md, format 1. Every name and place is fictitious."}
 	add := func(name, what string, seed byte, raw []byte, digest string) {
@@ -146,6 +190,19 @@ func makeVectors(t *testing.T) vectors {
 		last := &all.Vectors[len(all.Vectors)-1]
 		last.Expanded, last.Dictionary = expanded(t, b), 2
 	}
+	visit := vectorVisit(t, bundles[1])
+	add("a visit behind them, with most of what can be folded", "bundle", 1, bundle.Encode(visit), visit.Digest.String())
+	last := &all.Vectors[len(all.Vectors)-1]
+	last.Expanded, last.Dictionary = expanded(t, visit), 2
+	brief, ok := bundle.Shorten(visit, public(1), []string{"459921100", "459921100201"})
+	require.True(t, ok)
+	item := exchange.Encode(exchange.PushBrief{exchange.Encode(brief)})
+	before, err := exchange.SignBrief(signer(1), http.MethodPost, "/v2/push", item, time.UnixMilli(1_790_000_200_000), bytes.NewReader(bytes.Repeat([]byte{0x5a}, 4)))
+	require.NoError(t, err)
+	all.Vectors = append(all.Vectors, vector{
+		Name: "the visit in a brief push of a node whose scope is 459921100 and 459921100201", What: "brief", Seed: hex.EncodeToString(seedOf(1)), Public: hex.EncodeToString(public(1)),
+		Hex: hex.EncodeToString(append(before, item...)), Diagnostic: diagnose(t, item), Body: hex.EncodeToString(bundle.Encode(visit)), About: diagnose(t, cose.Encode([]string{string(cose.Request), http.MethodPost, "/v2/push"})),
+	})
 	withheld := bundle.Encode(bundle.Withhold(bundles[0]))
 	add("the first bundle with its body withheld", "bundle", 1, withheld, bundles[0].Digest.String())
 	receipt, err := trust.SignReceipt(signer(7), trust.Receipt{
@@ -173,7 +230,7 @@ func makeVectors(t *testing.T) vectors {
 	proof, err := base64.RawStdEncoding.DecodeString(strings.TrimPrefix(header, "Ironfeet "))
 	require.NoError(t, err)
 	add("request for what has come since 7", "request", 1, proof, "")
-	last := &all.Vectors[len(all.Vectors)-1]
+	last = &all.Vectors[len(all.Vectors)-1]
 	last.Text, last.Body = header, hex.EncodeToString(body)
 	last.About = diagnose(t, cose.Encode([]string{string(cose.Request), http.MethodPost, "/v1/pull"}))
 
@@ -290,6 +347,8 @@ func TestVectorsAreRead(t *testing.T) {
 			digest = b.Digest.String()
 		case "request":
 			_, err = cose.ParseProof(raw)
+		case "brief":
+			_, err = exchange.ParseBrief(raw[:exchange.BriefProof])
 		case "enrol":
 			err = exchange.Decode(raw, new(exchange.Enrol))
 		case "enrolled":
@@ -320,6 +379,26 @@ func TestVectorsAreRead(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, signed.Verify(public(1), http.MethodPost, "/v1/pull", time.UnixMilli(1_790_000_200_000), new(exchange.Nonces)))
 			require.True(t, signed.Holds(store.Hash(body)))
+		case "brief":
+			signed, err := exchange.ParseBrief(raw[:exchange.BriefProof])
+			require.NoError(t, err)
+			require.NoError(t, signed.Verify(public(1), http.MethodPost, "/v2/push", time.UnixMilli(1_790_000_200_000), new(exchange.Nonces)))
+			require.True(t, signed.Holds(store.Hash(raw[exchange.BriefProof:])))
+			var in exchange.PushBrief
+			require.NoError(t, exchange.Decode(raw[exchange.BriefProof:], &in))
+			var b bundle.Brief
+			require.NoError(t, exchange.Decode(in[0], &b))
+			want, err := hex.DecodeString(v.Body)
+			require.NoError(t, err)
+			whole, _, err := bundle.Parse(want)
+			require.NoError(t, err)
+			got, err := b.Whole(tablet, signed.KID, []string{"459921100", "459921100201"}, whole.Prev)
+			require.NoError(t, err)
+			require.Equal(t, want, bundle.Encode(got))
+			_, err = b.Whole(tablet, signed.KID, nil, whole.Prev)
+			require.Error(t, err)
+			_, err = b.Whole(tablet, signed.KID, []string{"459921100", "459921100201"}, store.Digest{})
+			require.ErrorIs(t, err, bundle.ErrBefore)
 		case "invitation":
 			inv, err := trust.ParseCode(v.Text)
 			require.NoError(t, err)

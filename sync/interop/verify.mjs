@@ -5,7 +5,7 @@ import { createHash, webcrypto as crypto } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Sign1 } from '@auth0/cose'
 import { Decrypter } from 'age-encryption'
-import { decode, decodeSequence, encode, cdeDecodeOptions, cdeEncodeOptions } from 'cbor2'
+import { decode, decodeSequence, encode, Tag, cdeDecodeOptions, cdeEncodeOptions } from 'cbor2'
 import * as zstd from '@bokuweb/zstd-wasm'
 
 const data = new URL('../testdata/', import.meta.url)
@@ -49,12 +49,151 @@ async function message (raw, type, pub) {
 }
 
 const hash = (h) => { check(h[0] === -16 && h[1].length === 32, 'a hash is [-16, 32 bytes]'); return h[1] }
-const dictionaries = { 1: readFileSync(new URL('../../assets/dictionary/1.bin', import.meta.url)) }
+const asset = (name) => readFileSync(new URL(`../../assets/dictionary/${name}`, import.meta.url))
+const dictionaries = { 1: asset('1.bin'), 2: asset('2.bin') }
+const questions = { 2: asset('2.questions').toString().trim().split('\n').map((q) => q.split(' ')) }
+
+// A folded body (section 3.1): the changes as they were, byte for byte.
+function unfold (folded, loose, node, first, place, asks) {
+  let at = 0
+  let clock = 0n
+  let [last, seq, nth, asked, number, content] = [null, first, 0, -1, '', null]
+  const ids = [node]
+  const sums = []
+  const keys = []
+  let earlier = 0
+  const join = (...parts) => Buffer.concat(parts.map((p) => Buffer.from(p)))
+  const head = (major, n) => {
+    n = BigInt(n)
+    const m = major << 5
+    if (n < 24n) return Buffer.from([m | Number(n)])
+    const size = n < 256n ? 0 : n < 65536n ? 1 : n < 4294967296n ? 2 : 3
+    return Buffer.from((m | (24 + size)).toString(16) + n.toString(16).padStart(2 << size, '0'), 'hex')
+  }
+  const string = (b) => join(head(2, b.length), b)
+  const text = (s) => { const b = Buffer.from(s); return join(head(3, b.length), b) }
+  const take = (n) => { check(loose.length >= n, 'loose bytes'); const b = loose.slice(0, n); loose = loose.slice(n); return b }
+  const peek = () => { // major, argument, where the content begins
+    const info = folded[at] & 31
+    const extra = info < 24 ? 0 : 1 << (info - 24)
+    const n = extra === 0 ? BigInt(info) : BigInt('0x' + hex(folded.slice(at + 1, at + 1 + extra)))
+    return [folded[at] >> 5, n, at + 1 + extra]
+  }
+  const int = () => { const [major, n, next] = peek(); at = next; return major === 1 ? -1n - n : n }
+  const uuid = (b) => hex(b).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+  const id = (b, asText) => asText ? text(uuid(b)) : string(b)
+  const meet = (b) => { ids.push(b); return b }
+  const near = (d) => {
+    const ms = BigInt('0x' + hex(ids.at(-1).slice(0, 6))) + d
+    return meet(join(bytes(ms.toString(16).padStart(12, '0')), take(10)))
+  }
+  const iso = (ms, minutes) => {
+    const zone = Number(minutes)
+    const two = (n) => String(Math.trunc(n)).padStart(2, '0')
+    return new Date(Number(ms) + zone * 60000).toISOString().slice(0, -1) + (zone < 0 ? '-' : '+') + two(Math.abs(zone) / 60) + ':' + two(Math.abs(zone) % 60)
+  }
+  const question = () => { // path and type, or null
+    if (folded[at] === 0xcf) { at++; nth = Number(int()) }
+    if (folded[at] === 0xee) { at++; asked++ } else if (folded[at] === 0xce) { at++; asked += 1 + Number(int()) } else return null
+    return join(text(asks[asked][0].replace('#', nth)), text(asks[asked][1]))
+  }
+  const table = () => {
+    const rows = Number(int())
+    const wide = Number(int())
+    const fronts = Array.from({ length: rows }, () => {
+      const front = []
+      for (let i = 0; i < wide - 1; i++) {
+        const q = question()
+        if (q) i++
+        front.push(q ?? item())
+      }
+      return join(...front)
+    })
+    return join(head(4, rows), ...fronts.map((front) => join(head(4, wide), front, item())))
+  }
+  const map = (n) => {
+    const parts = []
+    let before = null
+    for (let i = 0; i < n; i++) {
+      parts.push(item())
+      let value
+      if (folded[at] === 0xe7) { at++; value = before } else value = item()
+      const sum = before && before.length === 34 && sums.slice(earlier).find((s) => hex(s.digest) === hex(before.slice(2)))
+      if (sum && value[0] >> 5 === 0 && sum.size === undefined) sum.size = value
+      parts.push(value)
+      before = value
+    }
+    return join(...parts)
+  }
+  function item () {
+    const mark = folded[at]
+    if (mark >> 5 === 6 || (mark >> 5 === 7 && mark < 0xf4)) { at++; return marked(mark) }
+    const [major, n, next] = peek()
+    const from = at
+    at = next
+    if (major === 2 || major === 3) {
+      at += Number(n)
+      if (major === 3 && /^[0-9]{17}[^]$/.test(Buffer.from(folded.slice(next, at)).toString())) number = Buffer.from(folded.slice(next, at)).toString()
+      return folded.slice(from, at)
+    }
+    if (major === 4) return join(head(4, n), ...Array.from({ length: Number(n) }, item))
+    if (major === 5) return join(head(5, n), map(Number(n)))
+    return folded.slice(from, at)
+  }
+  function marked (mark) {
+    const ms = () => clock >> 16n
+    switch (mark) {
+      case 0xe0: case 0xe1: return id(meet(take(16)), mark === 0xe1)
+      case 0xc0: case 0xc1: return id(ids[Number(int())], mark === 0xc1)
+      case 0xc2: case 0xc3: return id(near(int()), mark === 0xc3)
+      case 0xe2: { const digest = take(32); sums.push({ digest }); return string(digest) }
+      case 0xc8: return string(sums[Number(int())].digest)
+      case 0xe3: { const k = take(8); if (keys.length < 64) keys.push(k); return string(k) }
+      case 0xc9: return string(keys[Number(int())])
+      case 0xe4: return string(take(64))
+      case 0xc4: return string(item())
+      case 0xc5: return head(0, ms() + int())
+      case 0xc6: { const at = ms() + int(); return text(iso(at, int())) }
+      case 0xca: {
+        const n = Number(int())
+        const suffix = Buffer.from(item().slice(1)).toString()
+        return text(Array.from({ length: n }, () => hex(item().slice(2)) + suffix).join(' '))
+      }
+      case 0xec: return text(`${number.slice(6, 10)}-${number.slice(10, 12)}-${number.slice(12, 14)}`)
+      case 0xe8: return text(place)
+      case 0xe9: return head(0, seq)
+      case 0xea: return head(0, clock)
+      case 0xcb: clock = (ms() + int()) << 16n; return item()
+      case 0xeb: clock++; return item()
+      case 0xcc: clock = int(); return item()
+      case 0xcd: content = decode(item()); return item()
+      case 0xe6: return string(content)
+      case 0xe5: return string(sha256(content))
+      case 0xed: {
+        const list = sums.slice(earlier).filter((s) => s.size).sort((a, b) => hex(a.digest) < hex(b.digest) ? -1 : 1)
+        return join(head(4, list.length), ...list.map((s) => join([0xa2, 1], string(s.digest), [2], s.size)))
+      }
+      case 0xc7: return table()
+      case 0xd2: return join([0xd2], item())
+      default: throw new Error(`no such mark: ${mark.toString(16)}`)
+    }
+  }
+  const changes = []
+  while (at < folded.length) {
+    last = item()
+    changes.push(last)
+    seq++
+    earlier = sums.length
+    content = null
+  }
+  check(loose.length === 0, 'all loose bytes are used')
+  return new Uint8Array(join(...changes))
+}
 
 async function bundle (raw, pub, tips) {
   const [head, body] = strict(raw, 'bundle')
   const h = await message(head, types.bundle, pub)
-  check(h.get(1) === 1 && h.get(8) === 1, 'version and compressor')
+  check(h.get(1) === 1 && [1, 2].includes(h.get(8)), 'version and compressor')
   const node = hex(h.get(2))
   check((h.get(3) === 1) === !h.has(5), 'only the first has nothing before it')
   if (h.has(5) && tips[node]) same(hash(h.get(5)), tips[node], 'digest of the bundle before')
@@ -64,12 +203,19 @@ async function bundle (raw, pub, tips) {
   check(body.length === h.get(11), 'size of the body')
   same(sha256(body), hash(h.get(12)), 'digest of the body')
   const number = h.get(9) ?? 0
-  let plain
-  if (number === 0) {
-    plain = zstd.decompress(body)
-  } else {
+  const expand = (frame) => {
+    if (number === 0) return zstd.decompress(frame)
     check(dictionaries[number], `dictionary ${number}`)
-    plain = zstd.decompressUsingDict(zstd.createDCtx(), body, dictionaries[number])
+    return zstd.decompressUsingDict(zstd.createDCtx(), frame, dictionaries[number])
+  }
+  let plain
+  if (h.get(8) === 1) {
+    plain = expand(body)
+  } else {
+    const start = (body[0] & 31) < 24 ? 1 : 1 + (1 << ((body[0] & 31) - 24))
+    const end = start + (start === 1 ? body[0] & 31 : Number(BigInt('0x' + hex(body.slice(1, start)))))
+    const frame = new Uint8Array([0x28, 0xb5, 0x2f, 0xfd, ...body.slice(start, end)])
+    plain = unfold(expand(frame), body.slice(end), h.get(2), h.get(3), h.get(6), questions[number])
   }
   check(plain.length === h.get(10), 'expanded size')
   let seq = h.get(3)
@@ -80,6 +226,24 @@ async function bundle (raw, pub, tips) {
   }
   check(seq - 1 === h.get(4), 'number of changes')
   return { digest, plain }
+}
+
+// A brief push (section 10.1): the county makes the same bundle of it.
+async function brief (raw, pub, want, prev, node, scope) {
+  const [kid, payload, signature] = [raw.slice(0, 8), raw.slice(8, 34), raw.slice(34, 98)]
+  same(kid, sha256(pub).slice(0, 8), 'key id')
+  same(payload.slice(10), sha256(raw.slice(98)).slice(0, 16), 'digest of the body')
+  const write = (v) => encode(v, cdeEncodeOptions)
+  const proof = write(new Tag(18, [write(new Map([[1, -8], [4, kid]])), new Map(), payload, signature]))
+  await Sign1.decode(proof).verify(await key(pub), { externalAAD: write([types.request, 'POST', '/v2/push']) })
+  const [[first, more, place, plain, before, headSignature, body]] = strict(raw.slice(98), 'push')
+  same(before, prev.slice(0, 4), 'the bundle before')
+  const head = write(new Map([
+    [1, 1], [2, node], [3, first], [4, first + more], [5, [-16, prev]], [6, typeof place === 'number' ? scope[place] : place], [8, 2], [9, 2], [10, plain],
+    [11, body.length], [12, [-16, sha256(body)]]
+  ]))
+  const message = write(new Tag(18, [write(new Map([[1, -8], [3, types.bundle], [4, kid]])), new Map(), head, headSignature]))
+  same(write([message, body]), want, 'the bundle')
 }
 
 // The records of a carrier (section 8), each bundle and blob checked.
@@ -136,7 +300,7 @@ function invitation (code, root) {
 
 await zstd.init()
 let checked = 0
-for (const name of ['vectors.json', 'kept.json']) {
+for (const name of ['vectors.json', 'kept.json', 'kept2.json']) {
   const file = JSON.parse(readFileSync(new URL(name, data)))
   const root = bytes(file.vectors.find((v) => v.what === 'certificate').public)
   const tips = {}
@@ -147,6 +311,11 @@ for (const name of ['vectors.json', 'kept.json']) {
       case 'bundle': {
         const b = await bundle(raw, pub, tips)
         same(b.digest, bytes(v.digest), v.name)
+        break
+      }
+      case 'brief': {
+        const h = strict(decode(decode(bytes(v.body))[0]).contents[2], 'head')
+        await brief(raw, pub, bytes(v.body), hash(h.get(5)), h.get(2), ['459921100', '459921100201'])
         break
       }
       case 'certificate': {

@@ -32,6 +32,7 @@ var deeds = []struct {
 	{4, (*run).decision},
 	{5, (*run).settle},
 	{24, (*run).sync},
+	{3, (*run).badDay},
 	{6, (*run).writeStick},
 	{8, (*run).readStick},
 	{5, (*run).rumour},
@@ -93,15 +94,27 @@ func pooled(kind byte, village string, n int) uuid.UUID {
 }
 
 func (r *run) visit() {
-	n := r.someone()
-	if n.role != trust.Worker {
-		return
+	if n := r.someone(); n.role == trust.Worker {
+		r.visitBy(n, r.random.IntN(3))
 	}
+}
+
+// badDay is a visit with many photos, and then tries to send them over a line that
+// goes for good again and again.
+func (r *run) badDay() {
+	n := r.oneOf(func(n *node) bool { return n.role == trust.Worker })
+	r.visitBy(n, 2+r.random.IntN(3))
+	for range 2 + r.random.IntN(2) {
+		r.syncBy(&road{from: n, ends: 3 + r.random.IntN(6)})
+	}
+}
+
+func (r *run) visitBy(n *node, photos int) {
 	var edit store.Edit
 	content := fmt.Sprintf("visit %d of %s", r.count(), n.name)
 	n.attempt(func() {
 		edit = r.visitOf(n, []byte(content), n.people...)
-		for range r.random.IntN(3) {
+		for range photos {
 			ref, err := n.replica.PutBlob(r.ctx, bytes.NewReader(r.photo()), 1<<20)
 			r.ok(n, "keep a photo", err)
 			edit.Blobs = append(edit.Blobs, ref)
