@@ -41,7 +41,7 @@ var deeds = []struct {
 	{2, (*run).clone},
 	{2, (*run).keepBackup},
 	{1, (*run).setBack},
-	{2, (*run).revoke},
+	{4, (*run).revoke},
 	{1, (*run).reinstate},
 	{2, (*run).dismiss},
 	{2, (*run).accept},
@@ -523,11 +523,11 @@ func (r *run) each(n *node, do func(*node)) {
 	}
 }
 
-// reconsider draws the consequences of the county's word; in one of three the county
+// reconsider draws the consequences of the county's word; in one of two the county
 // dies between the two.
 func (r *run) reconsider() {
 	c := r.county()
-	if !r.quiet && r.random.IntN(3) == 0 {
+	if !r.quiet && r.random.IntN(2) == 0 {
 		c.fuse = 1 + r.random.IntN(12)
 	}
 	c.attempt(func() {
