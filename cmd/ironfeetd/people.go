@@ -3,6 +3,9 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/ed25519"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,6 +19,7 @@ import (
 	"ironfeet/store"
 	"ironfeet/store/audit"
 	"ironfeet/store/world"
+	"ironfeet/sync/cose"
 	"ironfeet/sync/county"
 	"ironfeet/sync/exchange"
 	"ironfeet/sync/trust"
@@ -96,6 +100,7 @@ type NodeCmd struct {
 	Invite NodeInviteCmd `cmd:"" help:"Invite a tablet or a township computer."`
 	List   NodeListCmd   `cmd:"" help:"List every machine enrolled."`
 	Revoke NodeRevokeCmd `cmd:"" help:"Revoke a lost or stolen machine."`
+	Renew  NodeRenewCmd  `cmd:"" help:"Give this tablet or township computer its next key, certified by the county's server."`
 }
 
 // NodeInviteCmd writes an invitation and prints its code.
@@ -201,3 +206,31 @@ func (c *NodeRevokeCmd) Run(o *Output) error {
 		return act, nil
 	})
 }
+
+// NodeRenewCmd changes the key of the machine that it runs on. If it breaks off, either
+// key counts, and the next try goes on with the same.
+type NodeRenewCmd struct {
+	UnlockFlag
+}
+
+func (c *NodeRenewCmd) Run(o *Output) error {
+	return c.act(o, func(ctx context.Context, of *office.Office) (*audit.Act, error) {
+		id := of.Replica.Identity()
+		if of.Server == "" {
+			return nil, ErrOwnServer
+		}
+		if err := of.Renew(ctx); err != nil {
+			return nil, err
+		}
+		key := hex.EncodeToString(cose.KeyID(of.NodeKey.Public().(ed25519.PublicKey)))
+		fmt.Fprintf(o.Out, "%s  %s signs with its next key, %s\n", id.Node, id.Name, key)
+		return &audit.Act{Action: audit.Administration, Object: id.Node.String(), Count: 1, Detail: map[string]string{"do": "renew", "key": key}}, nil
+	})
+}
+
+// ErrOwnServer means that the county's own folder was to ask the county's server.
+var ErrOwnServer error = ownServer{errors.New("this is the county's own folder: only tablets and township computers ask the county for their next key")}
+
+type ownServer struct{ error }
+
+func (ownServer) Code() string { return "node.own_server" }
