@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"ironfeet/store"
+	"ironfeet/sync/bundle"
 	"ironfeet/sync/cose"
 )
 
@@ -82,6 +83,19 @@ func TestNothingElsePassesForAProof(t *testing.T) {
 	require.Error(t, err)
 }
 
+func FuzzParseBrief(f *testing.F) {
+	proof, err := SignBrief(key, "POST", "/v2/pull", nil, now, rand.NewChaCha8([32]byte{1}))
+	require.NoError(f, err)
+	f.Add(proof)
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		s, err := ParseBrief(raw)
+		if err == nil && s.Verify(pub, "POST", "/v2/pull", now, new(Nonces)) == nil && !bytes.Equal(raw, proof) {
+			t.Fatalf("%x passes as well", raw)
+		}
+	})
+}
+
 func FuzzParseHeader(f *testing.F) {
 	header, err := Sign(key, node, "POST", "/v1/pull", nil, now, rand.NewChaCha8([32]byte{1}))
 	require.NoError(f, err)
@@ -105,11 +119,15 @@ func FuzzBodies(f *testing.F) {
 	for i, body := range []any{
 		Ask{"x"}, Enrol{Token: "x", Key: make([]byte, 32), People: []PersonKey{{node, make([]byte, 32)}}}, Push{[][]byte{{1}, {2, 3}}}, Pull{7}, Photos{},
 		Pushed{[]Outcome{{"new", "", 3}}, [][]byte{{1}}}, Pulled{Cursor: 9, More: true}, PhotosKnown{Receipt: []byte{1}}, Invited{County: "云栖县", Node: node}, Fault{"link.busy"},
+		PushBrief{Encode(1)}, PushedBrief{Outcomes: []BriefOutcome{{Last: 3}}, Receipts: []BriefReceipt{{Signature: make([]byte, 64)}}}, bundle.Brief{First: 2, Place: uint64(1), Prev: []byte{1, 2, 3, 4}, Signature: make([]byte, 64), Body: []byte{1}},
 	} {
 		f.Add(uint8(i), Encode(body))
 	}
 	f.Fuzz(func(t *testing.T, kind uint8, raw []byte) {
-		into := []any{new(Ask), new(Enrol), new(Push), new(Pull), new(Photos), new(Pushed), new(Pulled), new(PhotosKnown), new(Invited), new(Fault)}[kind%10]
-		_ = Decode(raw, into) // an error is as good an answer as any
+		into := []any{new(Ask), new(Enrol), new(Push), new(Pull), new(Photos), new(Pushed), new(Pulled), new(PhotosKnown), new(Invited), new(Fault), new(PushBrief), new(PushedBrief), new(bundle.Brief)}[kind%13]
+		err := Decode(raw, into) // an error is as good an answer as any
+		if b, brief := into.(*bundle.Brief); brief && err == nil {
+			_, _ = b.Whole(node, make([]byte, 8), []string{"459921100201"}, store.Digest{1, 2, 3, 4})
+		}
 	})
 }
