@@ -35,8 +35,8 @@ const (
 	newSum     = 0xe2 // 32 bytes: the next loose ones
 	newKeyID   = 0xe3 // 8 bytes: the next loose ones
 	signature  = 0xe4 // 64 bytes: the next loose ones
-	contentSum = 0xe5 // SHA-256 of the remembered byte string
-	remembered = 0xe6 // the remembered byte string
+	contentSum = 0xe5 // SHA-256 of the byte string that was remembered last
+	remembered = 0xe6 // the byte string that was remembered last
 	again      = 0xe7 // the value before this one in the same map
 	headPlace  = 0xe8 // the head's division
 	nextSeq    = 0xe9 // the number that this change must have
@@ -52,7 +52,7 @@ const (
 const (
 	knownID    = 0xc0 // n: the UUID that was met as number n
 	knownText  = 0xc1 // n: the same as text
-	nearID     = 0xc2 // n: a UUID whose time is that of the one met before plus n ms, and of the next 10 loose bytes
+	nearID     = 0xc2 // n: a UUID whose time is that of the last of version 7 plus n ms, and of the next 10 loose bytes
 	nearText   = 0xc3 // n: the same as text
 	nested     = 0xc4 // item: a byte string that holds the item
 	instant    = 0xc5 // n: the milliseconds of the change's clock, plus n
@@ -63,9 +63,10 @@ const (
 	files      = 0xca // n, text, n items of 32 bytes: their digits, each with the text behind it, between spaces
 	laterClock = 0xcb // n: says: the clock is n milliseconds after the one before, its counter 0
 	anyClock   = 0xcc // n: says: the clock is n
-	remember   = 0xcd // item: says: this is the remembered byte string
+	remember   = 0xcd // item: says: this byte string is remembered, and its SHA-256 was met
 	asked      = 0xce // n: two texts: the question n behind the next one, and its type
 	instance   = 0xcf // n: says: questions of a repeat are from now on of its number n
+	recalled   = 0xd0 // n: the byte string of this change that was remembered as number n
 	signed     = 0xd2 // tag 18 itself, of a signed message
 )
 
@@ -77,6 +78,7 @@ var errFold = errors.New("not in the folded form")
 // memory is what both sides of a fold have met so far.
 type memory struct {
 	ids     []uuid.UUID
+	young   int64 // the time of the last of them that has one (version 7)
 	keyIDs  [][]byte
 	sums    []sum
 	earlier int    // how many of them earlier changes had
@@ -88,7 +90,8 @@ type memory struct {
 	seq        uint64
 	clock      uint64
 	place      string
-	content    []byte // the remembered byte string; nil: none
+	kept       [][]byte     // what this change remembers
+	last       store.Digest // of what it remembered last
 }
 
 // A sum is 32 bytes that were met, and the whole number that stood behind them in a
@@ -100,7 +103,30 @@ type sum struct {
 }
 
 func memoryOf(b *store.Bundle, number uint64) memory {
-	return memory{ids: []uuid.UUID{b.Node}, seq: b.First, place: b.Division, asked: -1, dictionary: number}
+	k := memory{seq: b.First, place: b.Division, asked: -1, dictionary: number}
+	k.meet(b.Node)
+	return k
+}
+
+func (k *memory) meet(id uuid.UUID) {
+	k.ids = append(k.ids, id)
+	if id.Version() == 7 {
+		k.young = millis(id)
+	}
+}
+
+// keep remembers a byte string.
+func (k *memory) keep(b []byte) {
+	k.kept, k.last = append(k.kept, b), sha256.Sum256(b)
+	k.sums = append(k.sums, sum{digest: k.last})
+}
+
+// content is what was remembered last, nil if nothing was.
+func (k *memory) content() []byte {
+	if len(k.kept) == 0 {
+		return nil
+	}
+	return k.kept[len(k.kept)-1]
 }
 
 const clockCounterBits = 16
@@ -108,7 +134,7 @@ const clockCounterBits = 16
 func (k *memory) instant() uint64 { return k.clock >> clockCounterBits }
 
 // next is between two changes.
-func (k *memory) next() { k.seq, k.earlier, k.content = k.seq+1, len(k.sums), nil }
+func (k *memory) next() { k.seq, k.earlier, k.kept = k.seq+1, len(k.sums), nil }
 
 // head is the first bytes of an item: its major type and argument, in the shortest
 // form, as nothing else is written.
@@ -186,28 +212,55 @@ func fold(b *store.Bundle, raws [][]byte) (out, loose []byte, ok bool) {
 
 func (f *folder) change(raw []byte, c *store.Change) error {
 	f.clockOf(uint64(c.Clock))
-	for i := range c.Fields {
-		if content := c.Fields[i].Value.Bytes(); c.Fields[i].Name == "content" && len(content) > 64 {
-			f.out = append(f.out, remember)
-			if _, err := f.item(c.Fields[i].Value, 0); err != nil {
-				return err
-			}
-			f.content = content
-			f.sumAt[sha256.Sum256(content)] = ofContent
+	// First what others name by its digest: the parts, then the content.
+	for _, name := range []string{"parts", "content"} {
+		i := slices.IndexFunc(c.Fields, func(v store.Field) bool { return v.Name == name })
+		if i < 0 {
+			continue
+		}
+		if err := f.remember(c.Fields[i].Value); err != nil {
+			return err
 		}
 	}
 	rest, err := f.changeMap(raw)
 	if err == nil && len(rest) > 0 {
 		err = errFold
 	}
-	if f.content != nil {
-		delete(f.sumAt, sha256.Sum256(f.content))
-	}
 	return err
 }
 
-// ofContent stands in sumAt for the digest of the remembered byte string.
-const ofContent = -1
+// remember has a byte string remembered, or each of an array of them.
+func (f *folder) remember(value []byte) error {
+	major, n, rest, err := head(value)
+	switch {
+	case err != nil:
+		return err
+	case major == 2 && n == uint64(len(rest)) && n > 64 && len(f.kept) < maxKept && !f.has(rest):
+		f.out = append(f.out, remember)
+		if _, err := f.item(value, 0); err != nil {
+			return err
+		}
+		f.keep(rest)
+		f.sumAt[f.sums[len(f.sums)-1].digest] = len(f.sums) - 1
+	case major == 4:
+		for range n {
+			after, err := skip(rest, 0)
+			if err != nil {
+				return err
+			}
+			if head := rest[:len(rest)-len(after)]; head[0]>>5 == 2 {
+				if err := f.remember(head); err != nil {
+					return err
+				}
+			}
+			rest = after
+		}
+	}
+	return nil
+}
+
+// maxKept bounds a search.
+const maxKept = 16
 
 func (f *folder) clockOf(clock uint64) {
 	before := f.clock
@@ -298,8 +351,8 @@ func (f *folder) item(b []byte, depth int) (rest []byte, err error) {
 // bytes folds a byte string; false: it is written as it stands.
 func (f *folder) bytes(b []byte, depth int) bool {
 	switch {
-	case f.content != nil && bytes.Equal(b, f.content):
-		f.out = append(f.out, remembered)
+	case len(b) > 64 && f.has(b):
+		f.known(b)
 	case len(b) == 8:
 		f.keyID(b)
 	case len(b) == 64:
@@ -312,6 +365,20 @@ func (f *folder) bytes(b []byte, depth int) bool {
 		return f.nested(b, depth)
 	}
 	return true
+}
+
+func (f *folder) has(b []byte) bool {
+	return slices.ContainsFunc(f.kept, func(k []byte) bool { return bytes.Equal(k, b) })
+}
+
+// known folds a byte string that is remembered.
+func (f *folder) known(b []byte) {
+	if bytes.Equal(b, f.content()) {
+		f.out = append(f.out, remembered)
+		return
+	}
+	i := slices.IndexFunc(f.kept, func(k []byte) bool { return bytes.Equal(k, b) })
+	f.out = putHead(append(f.out, recalled), 0, uint64(i))
 }
 
 func (f *folder) keyID(b []byte) {
@@ -330,7 +397,7 @@ const maxKeyIDs = 64
 
 func (f *folder) sum(digest store.Digest) {
 	switch i, met := f.sumAt[digest]; {
-	case met && i == ofContent:
+	case met && len(f.kept) > 0 && digest == f.last:
 		f.out = append(f.out, contentSum)
 	case met:
 		f.out = putHead(append(f.out, knownSum), 0, uint64(i))
@@ -346,13 +413,13 @@ func (f *folder) id(id uuid.UUID, old, near, young byte) {
 		f.out = putHead(append(f.out, old), 0, uint64(i))
 		return
 	}
-	if d := millis(id) - millis(f.ids[len(f.ids)-1]); -1<<31 < d && d < 1<<31 {
+	if d := millis(id) - f.young; -1<<31 < d && d < 1<<31 {
 		f.out, f.loose = putInt(append(f.out, near), d), append(f.loose, id[6:]...)
 	} else {
 		f.out, f.loose = append(f.out, young), append(f.loose, id[:]...)
 	}
 	f.idAt[id] = len(f.ids)
-	f.ids = append(f.ids, id)
+	f.meet(id)
 }
 
 // millis are the first six bytes of a UUID: in version 7 its time.
@@ -466,7 +533,7 @@ const maxFiles = 256 // of one question, and to search through
 
 // Arrays of equal arrays, as answers are, are written with what stands last in each
 // behind the rest: all questions, which are as in any visit, and then all values.
-const minRows, maxColumns = 4, 8
+const minRows, maxColumns = 1, 8
 
 func (f *folder) array(b []byte, n uint64, depth int) (rest []byte, err error) {
 	if all, rest := rows(b, n); all != nil {

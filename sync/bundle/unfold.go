@@ -2,7 +2,6 @@ package bundle
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"math"
@@ -175,13 +174,12 @@ func (u *unfolder) marked(out []byte, mark byte, depth int) ([]byte, error) {
 			return putBytes(out, b), nil
 		}
 	case contentSum:
-		if u.content != nil {
-			digest := sha256.Sum256(u.content)
-			return putBytes(out, digest[:]), nil
+		if len(u.kept) > 0 {
+			return putBytes(out, u.last[:]), nil
 		}
 	case remembered:
-		if u.content != nil {
-			return putBytes(out, u.content), nil
+		if len(u.kept) > 0 {
+			return putBytes(out, u.content()), nil
 		}
 	case headPlace:
 		return putText(out, u.place), nil
@@ -207,7 +205,7 @@ func (u *unfolder) id(out, b []byte, text bool) ([]byte, error) {
 		return nil, errFold
 	}
 	id := uuid.UUID(b)
-	u.ids = append(u.ids, id)
+	u.meet(id)
 	return putID(out, id, text), nil
 }
 
@@ -236,10 +234,10 @@ func (u *unfolder) tagged(out []byte, mark byte, depth int) ([]byte, error) {
 			return nil, err
 		}
 		major, n, content, err := head(out[before:])
-		if err != nil || major != 2 || n != uint64(len(content)) {
+		if err != nil || major != 2 || n != uint64(len(content)) || len(u.kept) == maxKept {
 			return nil, errFold
 		}
-		u.content = bytes.Clone(content)
+		u.keep(bytes.Clone(content))
 		return u.item(out[:before], depth+1)
 	case table:
 		return u.table(out, depth)
@@ -261,7 +259,7 @@ func (u *unfolder) tagged(out []byte, mark byte, depth int) ([]byte, error) {
 	case nearID, nearText:
 		d, err := u.signed()
 		if b := u.take(10); err == nil && b != nil {
-			at := uint64(millis(u.ids[len(u.ids)-1])+d) << 16
+			at := uint64(u.young+d) << 16
 			return u.id(out, append(binary.BigEndian.AppendUint64(nil, at)[:6], b...), mark == nearText)
 		}
 		return nil, errFold
@@ -281,6 +279,8 @@ func (u *unfolder) tagged(out []byte, mark byte, depth int) ([]byte, error) {
 		if n < uint64(len(u.ids)) {
 			return putID(out, u.ids[n], mark == knownText), nil
 		}
+	case mark == recalled && n < uint64(len(u.kept)):
+		return putBytes(out, u.kept[n]), nil
 	case mark == knownSum && n < uint64(len(u.sums)):
 		return putBytes(out, u.sums[n].digest[:]), nil
 	case mark == knownKeyID && n < uint64(len(u.keyIDs)):
