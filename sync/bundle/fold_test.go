@@ -53,7 +53,9 @@ func TestWhatIsKnownIsNotSaidAgain(t *testing.T) {
 	other := uuid.MustParse("0192f7a0-1235-7000-8000-0000000000e2")
 	photo := sha256.Sum256([]byte("photo"))
 	content := bytes.Repeat([]byte("内容"), 20)
-	digest := sha256.Sum256(content)
+	digest, second := sha256.Sum256(content), sha256.Sum256(content[3:])
+	covers := []byte(store.Of([]any{"neighbours", digest[:], "children", second[:], "and more behind it, so that it is worth remembering"}))
+	sum := sha256.Sum256(covers)
 	for _, test := range []struct {
 		name   string
 		change store.Change
@@ -73,6 +75,9 @@ func TestWhatIsKnownIsNotSaidAgain(t *testing.T) {
 		{"a content and its digest", store.Change{Entity: foldVisit, Fields: []store.Field{
 			{Name: "content", Value: store.Bytes(content)}, {Name: "digest", Value: store.Bytes(digest[:])},
 		}}, []byte{contentSum}, 0},
+		{"parts, their digests in the content, and its own", store.Change{Entity: foldVisit, Fields: []store.Field{
+			{Name: "content", Value: store.Bytes(covers)}, {Name: "digest", Value: store.Bytes(sum[:])}, {Name: "parts", Value: store.Of([][]byte{content, content[3:]})},
+		}}, []byte{'p', 'a', 'r', 't', 's', 2, 0x82, recalled, 0, recalled, 1}, 0},
 		{"bytes that hold an item", field("a", []byte(store.Of([]any{1, 2, 3}))), []byte{nested, 0x83, 1, 2, 3}, 0},
 		{"bytes that look like an item and are none", field("a", []byte{0x83, 1, 2}), []byte{0x43, 0x83, 1, 2}, 0},
 		{"photos a change names", store.Change{Entity: foldVisit, Fields: []store.Field{
@@ -132,7 +137,7 @@ func TestWhateverIsFoldedComesBack(t *testing.T) { // invariant 2
 	rapid.Check(t, func(t *rapid.T) {
 		var list []store.Change
 		for range rapid.IntRange(1, 4).Draw(t, "changes") {
-			c := field(rapid.SampledFrom([]string{"a", "content"}).Draw(t, "name"), item(3).Draw(t, "value"))
+			c := field(rapid.SampledFrom([]string{"a", "content", "parts"}).Draw(t, "name"), item(3).Draw(t, "value"))
 			c.Clock = store.Clock(rapid.SampledFrom([]uint64{0, 5, uint64(foldClock) + 1<<20, uint64(foldClock) + 7<<16}).Draw(t, "clock"))
 			list = append(list, c)
 		}

@@ -121,8 +121,12 @@ func vectorVisit(t *testing.T, behind store.Bundle) store.Bundle {
 		{"/data/members[2]/name", "text", "乙（虚构）"}, {"/data/home/live_code", "text", "459921100201"}, {"/data/own_question", "text", "?"},
 		{"/data/housing/photo_room", "image", store.Digest(one).String() + ".jpg " + store.Digest(two).String() + ".jpg"},
 	}})
+	neighbours := []byte(store.Of(map[int]any{1: "neighbours", 2: bytes.Repeat([]byte{7}, 16), 3: [][]string{{"/data/neighbour/nb_asked", "select_one", "yes"}, {"/data/neighbour/nb_says", "text", "说的和家里讲的差不多"}}, 4: []int{9, 2}}))
+	children := []byte(store.Of(map[int]any{1: "children", 2: bytes.Repeat([]byte{8}, 16), 3: [][]string{{"/data/members[3]/name", "text", "丙（虚构）"}, {"/data/members[3]/birth", "date", "2019-06-01"}}, 4: []int{5, 2}}))
+	said, young := sha256.Sum256(neighbours), sha256.Sum256(children)
 	content := store.Of(map[int]any{
 		2: entity[:], 6: at - 90_000, 9: []byte(record), 10: []any{map[int]any{2: one[:], 3: 70_001, 4: at - 5}, map[int]any{2: two[:], 3: 70_002, 4: at + 5}},
+		16: []any{[]any{"neighbours", said[:]}, []any{"children", young[:]}},
 		12: map[string]any{household: map[string]any{"aid": []any{map[string]any{"Seq": 7, "Node": tablet[:]}}, "phone": []any{map[string]any{"Seq": 7, "Node": tablet[:]}}}},
 	})
 	digest := sha256.Sum256(content)
@@ -137,6 +141,7 @@ func vectorVisit(t *testing.T, behind store.Bundle) store.Bundle {
 	changes := []store.Change{
 		{Kind: store.Visit, Entity: entity, Clock: store.Clock(at) << 16, Blobs: blobs, Fields: []store.Field{
 			{Name: "attestations", Value: store.Of(attestations)}, {Name: "content", Value: store.Bytes(content)}, {Name: "digest", Value: store.Bytes(digest[:])}, {Name: "parent", Value: store.Text(household)},
+			{Name: "parts", Value: store.Of([][]byte{neighbours, children})},
 		}},
 		{Kind: store.Task, Entity: uuid.MustParse("0192f7a0-0000-7000-8000-0000000000e2"), Clock: store.Clock(at)<<16 + 1, Fields: []store.Field{{Name: "state", Value: store.Text("done")}}},
 		{Kind: store.Task, Entity: uuid.MustParse("0192f7a0-0000-7000-8000-0000000000e3"), Clock: store.Clock(at+60_000) << 16, Fields: []store.Field{{Name: "state", Value: store.Text("done")}}},

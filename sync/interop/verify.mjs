@@ -57,8 +57,8 @@ const questions = { 2: asset('2.questions').toString().trim().split('\n').map((q
 function unfold (folded, loose, node, first, place, asks) {
   let at = 0
   let clock = 0n
-  let [last, seq, nth, asked, number, content] = [null, first, 0, -1, '', null]
-  const ids = [node]
+  let [last, seq, nth, asked, number, kept, young] = [null, first, 0, -1, '', [], 0n]
+  const ids = []
   const sums = []
   const keys = []
   let earlier = 0
@@ -82,9 +82,10 @@ function unfold (folded, loose, node, first, place, asks) {
   const int = () => { const [major, n, next] = peek(); at = next; return major === 1 ? -1n - n : n }
   const uuid = (b) => hex(b).replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
   const id = (b, asText) => asText ? text(uuid(b)) : string(b)
-  const meet = (b) => { ids.push(b); return b }
+  const meet = (b) => { ids.push(b); if (b[6] >> 4 === 7) young = BigInt('0x' + hex(b.slice(0, 6))); return b }
+  meet(node)
   const near = (d) => {
-    const ms = BigInt('0x' + hex(ids.at(-1).slice(0, 6))) + d
+    const ms = young + d
     return meet(join(bytes(ms.toString(16).padStart(12, '0')), take(10)))
   }
   const iso = (ms, minutes) => {
@@ -166,9 +167,10 @@ function unfold (folded, loose, node, first, place, asks) {
       case 0xcb: clock = (ms() + int()) << 16n; return item()
       case 0xeb: clock++; return item()
       case 0xcc: clock = int(); return item()
-      case 0xcd: content = decode(item()); return item()
-      case 0xe6: return string(content)
-      case 0xe5: return string(sha256(content))
+      case 0xcd: { const b = decode(item()); kept.push(b); sums.push({ digest: sha256(b) }); return item() }
+      case 0xd0: return string(kept[Number(int())])
+      case 0xe6: return string(kept.at(-1))
+      case 0xe5: return string(sha256(kept.at(-1)))
       case 0xed: {
         const list = sums.slice(earlier).filter((s) => s.size).sort((a, b) => hex(a.digest) < hex(b.digest) ? -1 : 1)
         return join(head(4, list.length), ...list.map((s) => join([0xa2, 1], string(s.digest), [2], s.size)))
@@ -184,7 +186,7 @@ function unfold (folded, loose, node, first, place, asks) {
     changes.push(last)
     seq++
     earlier = sums.length
-    content = null
+    kept = []
   }
   check(loose.length === 0, 'all loose bytes are used')
   return new Uint8Array(join(...changes))
