@@ -75,6 +75,14 @@ func TestACountyIsBackedUpAndRestored(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(must("status", "--json", "--data", at("second"))), &state))
 	require.Positive(t, state.Space.Database)
 
+	// Nobody is ended by a slip in an id.
+	for _, args := range [][]string{{"person", "disable"}, {"node", "revoke"}} {
+		status, out, told := command(append(args, "--data", at("second"), "--reason", "遗失", "0192f7a0-0000-7000-8000-0000000000ff")...)
+		require.Equal(t, 1, status)
+		require.Empty(t, out)
+		require.Contains(t, told, "is not enrolled in this county")
+	}
+
 	// A forgotten PIN, answered with the key from the safe and by the county itself,
 	// which certifies the person's new key once.
 	of, err := office.Open(t.Context(), world.Real(), at("second"))

@@ -85,11 +85,18 @@ type PersonDisableCmd struct {
 
 func (c *PersonDisableCmd) Run(o *Output) error {
 	return c.act(o, func(ctx context.Context, of *office.Office) (*audit.Act, error) {
+		roll, err := of.Roll(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if len(roll.Person(c.Person)) == 0 {
+			return nil, &office.StrangerError{Name: c.Person.String()}
+		}
 		edit := trust.RevokePersonEdit(c.Person, of.Replica.Identity().Division, of.World.Now(), c.Reason)
 		if _, err := of.Replica.Write(ctx, of.Replica.Identity().Node, edit); err != nil {
 			return nil, err
 		}
-		_, err := of.Merger.Reconsider(ctx)
+		_, err = of.Merger.Reconsider(ctx)
 		fmt.Fprintf(o.Out, "%s is disabled\n", c.Person)
 		return &audit.Act{Action: audit.Account, Object: c.Person.String(), Count: 1, Detail: map[string]string{"do": "end", "reason": c.Reason}}, err
 	})
@@ -190,6 +197,13 @@ type NodeRevokeCmd struct {
 
 func (c *NodeRevokeCmd) Run(o *Output) error {
 	return c.act(o, func(ctx context.Context, of *office.Office) (*audit.Act, error) {
+		roll, err := of.Roll(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if _, known := roll.Node(c.Node); !known {
+			return nil, &office.StrangerError{Name: c.Node.String()}
+		}
 		tip, err := of.Replica.Tip(ctx, c.Node)
 		if err != nil {
 			return nil, err

@@ -58,9 +58,9 @@ func (o *Office) Recovering(ctx context.Context, request []byte) ([]byte, error)
 	return answer, err
 }
 
-// A StrangerError means that the county knows no such person, or has ended that
-// person's enrolment.
-type StrangerError struct{ Name string }
+// A StrangerError means that the county knows no such person or machine, or has ended
+// that person's enrolment.
+type StrangerError struct{ Name string } // or id
 
 func (e *StrangerError) Error() string {
 	return fmt.Sprintf("%q is not enrolled in this county, or no more", e.Name)
