@@ -57,13 +57,10 @@ func (c *Console) alertsPage(w http.ResponseWriter, r *http.Request, a *accounts
 		c.broken(w, r, err)
 		return
 	}
-	villages, names, err := c.villages(r, a)
+	villages, names, err := c.villages(r, a, village)
 	if err != nil {
 		c.broken(w, r, err)
 		return
-	}
-	for i := range villages {
-		villages[i].Chosen = villages[i].Code == village
 	}
 	slices.SortStableFunc(list, func(x, y *store.Entity) int { return cmp.Compare(x.Text("due"), y.Text("due")) })
 	byKind := map[string]*alertsOfKind{}

@@ -71,7 +71,8 @@ type choice struct {
 	Chosen     bool
 }
 
-func (c *Console) villages(r *http.Request, a *accounts.Account) ([]choice, map[string]string, error) {
+// villages are those an account may look at, one of them chosen, and the names of all.
+func (c *Console) villages(r *http.Request, a *accounts.Account, chosen string) ([]choice, map[string]string, error) {
 	f, err := c.figures.get(r.Context())
 	if err != nil {
 		return nil, nil, err
@@ -80,7 +81,7 @@ func (c *Console) villages(r *http.Request, a *accounts.Account) ([]choice, map[
 	names := map[string]string{}
 	for _, v := range f.Villages {
 		if a.Covers(v.Code) {
-			list = append(list, choice{v.Code, v.Name, v.Code == r.URL.Query().Get("village")})
+			list = append(list, choice{v.Code, v.Name, v.Code == chosen})
 		}
 		names[v.Code] = v.Name
 	}
@@ -137,7 +138,7 @@ type line struct {
 }
 
 func (c *Console) households(w http.ResponseWriter, r *http.Request, a *accounts.Account) {
-	villages, names, err := c.villages(r, a)
+	villages, names, err := c.villages(r, a, r.URL.Query().Get("village"))
 	if err != nil {
 		c.broken(w, r, err)
 		return
@@ -259,7 +260,7 @@ func (c *Console) householdData(r *http.Request, a *accounts.Account, id uuid.UU
 	}
 	lang := language(r)
 	say, said := c.say(r), c.codes(ctx, lang)
-	_, names, err := c.villages(r, a)
+	_, names, err := c.villages(r, a, "")
 	if err != nil {
 		return nil, err
 	}

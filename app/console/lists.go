@@ -80,7 +80,7 @@ func (c *Console) comparePreview(w http.ResponseWriter, r *http.Request, a *acco
 		c.compareAt(w, r, a, http.StatusUnprocessableEntity, page{Fault: said, Hint: hint}, nil)
 		return
 	}
-	_, names, err := c.villages(r, a)
+	_, names, err := c.villages(r, a, "")
 	if err != nil {
 		c.broken(w, r, err)
 		return

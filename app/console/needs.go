@@ -97,13 +97,10 @@ func (c *Console) needsPage(w http.ResponseWriter, r *http.Request, a *accounts.
 		c.broken(w, r, err)
 		return
 	}
-	villages, names, err := c.villages(r, a)
+	villages, names, err := c.villages(r, a, q.Get("village"))
 	if err != nil {
 		c.broken(w, r, err)
 		return
-	}
-	for i := range villages {
-		villages[i].Chosen = villages[i].Code == q.Get("village")
 	}
 	all, overdue := len(list), 0
 	for _, n := range list {

@@ -37,7 +37,7 @@ func (c *Console) exportsPage(w http.ResponseWriter, r *http.Request, a *account
 		c.broken(w, r, err)
 		return
 	}
-	villages, _, err := c.villages(r, a)
+	villages, _, err := c.villages(r, a, r.URL.Query().Get("village"))
 	if err != nil {
 		c.broken(w, r, err)
 		return

@@ -30,7 +30,7 @@ func (c *Console) determinations(w http.ResponseWriter, r *http.Request, a *acco
 		c.broken(w, r, err)
 		return
 	}
-	villages, names, err := c.villages(r, a)
+	villages, names, err := c.villages(r, a, r.URL.Query().Get("village"))
 	if err != nil {
 		c.broken(w, r, err)
 		return

@@ -15,7 +15,7 @@ import (
 )
 
 func (c *Console) tasks(w http.ResponseWriter, r *http.Request, a *accounts.Account) {
-	villages, names, err := c.villages(r, a)
+	villages, names, err := c.villages(r, a, r.URL.Query().Get("village"))
 	if err != nil {
 		c.broken(w, r, err)
 		return
@@ -52,7 +52,7 @@ func (c *Console) tasks(w http.ResponseWriter, r *http.Request, a *accounts.Acco
 }
 
 func (c *Console) visits(w http.ResponseWriter, r *http.Request, a *accounts.Account) {
-	villages, names, err := c.villages(r, a)
+	villages, names, err := c.villages(r, a, r.URL.Query().Get("village"))
 	if err != nil {
 		c.broken(w, r, err)
 		return

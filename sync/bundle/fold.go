@@ -235,7 +235,7 @@ func (f *folder) remember(value []byte) error {
 	switch {
 	case err != nil:
 		return err
-	case major == 2 && n == uint64(len(rest)) && n > 64 && len(f.kept) < maxKept && !f.has(rest):
+	case major == 2 && n == uint64(len(rest)) && n > 64 && len(f.kept) < maxKept && f.which(rest) < 0:
 		f.out = append(f.out, remember)
 		if _, err := f.item(value, 0); err != nil {
 			return err
@@ -351,8 +351,7 @@ func (f *folder) item(b []byte, depth int) (rest []byte, err error) {
 // bytes folds a byte string; false: it is written as it stands.
 func (f *folder) bytes(b []byte, depth int) bool {
 	switch {
-	case len(b) > 64 && f.has(b):
-		f.known(b)
+	case len(b) > 64 && f.known(b):
 	case len(b) == 8:
 		f.keyID(b)
 	case len(b) == 64:
@@ -367,18 +366,22 @@ func (f *folder) bytes(b []byte, depth int) bool {
 	return true
 }
 
-func (f *folder) has(b []byte) bool {
-	return slices.ContainsFunc(f.kept, func(k []byte) bool { return bytes.Equal(k, b) })
+// which is the number under which a byte string is remembered, -1 if it is not.
+func (f *folder) which(b []byte) int {
+	return slices.IndexFunc(f.kept, func(k []byte) bool { return bytes.Equal(k, b) })
 }
 
-// known folds a byte string that is remembered.
-func (f *folder) known(b []byte) {
-	if bytes.Equal(b, f.content()) {
+// known folds a byte string if it is remembered.
+func (f *folder) known(b []byte) bool {
+	switch i := f.which(b); i {
+	case -1:
+		return false
+	case len(f.kept) - 1:
 		f.out = append(f.out, remembered)
-		return
+	default:
+		f.out = putHead(append(f.out, recalled), 0, uint64(i))
 	}
-	i := slices.IndexFunc(f.kept, func(k []byte) bool { return bytes.Equal(k, b) })
-	f.out = putHead(append(f.out, recalled), 0, uint64(i))
+	return true
 }
 
 func (f *folder) keyID(b []byte) {
