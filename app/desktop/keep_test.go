@@ -38,6 +38,20 @@ func free(t *testing.T, c *practice.County, folder string) {
 	delete(c.Nodes, folder)
 }
 
+// openWalked has a visit signed on a tablet, to the i-th of its open tasks.
+func openWalked(t *testing.T, i int) (dir string, c *practice.County, list []tasks.Task) {
+	t.Helper()
+	ctx := context.Background()
+	dir, c = openCounty(t, "township", "tablet-a")
+	n := c.Nodes["tablet-a"]
+	list, err := tasks.List(ctx, n.Office.Replica, "", tasks.Open)
+	require.NoError(t, err)
+	_, err = n.Walk(ctx, &publish.Shelf{}, list[i], sample(t, list[i]).Visit(time.Now(), false), 1)
+	require.NoError(t, err)
+	free(t, c, "tablet-a")
+	return dir, c, list
+}
+
 // A worker unlocks, and what the county wrote meanwhile stands on the screen without
 // a tap; nothing that lies over it or is being typed is disturbed.
 func TestTodayFollowsTheCounty(t *testing.T) {
@@ -122,13 +136,7 @@ func TestTheInboxFollowsTheCounty(t *testing.T) {
 // The worker syncs by hand; the screen says what was done, and what the county has.
 func TestSyncingByHand(t *testing.T) {
 	ctx := context.Background()
-	dir, c := openCounty(t, "township", "tablet-a")
-	n := c.Nodes["tablet-a"]
-	list, err := tasks.List(ctx, n.Office.Replica, "", tasks.Open)
-	require.NoError(t, err)
-	_, err = n.Walk(ctx, &publish.Shelf{}, list[0], sample(t, list[0]).Visit(time.Now(), false), 1)
-	require.NoError(t, err)
-	free(t, c, "tablet-a")
+	dir, c, _ := openWalked(t, 0)
 	h := standing(t, folder(dir, "tablet-a"))
 	h.app.settings.ByHand = true
 	h.unlock("走访员甲（虚构）")

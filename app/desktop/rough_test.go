@@ -18,8 +18,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"ironfeet/app/casework/publish"
-	"ironfeet/app/casework/tasks"
 	"ironfeet/app/casework/visit"
 	"ironfeet/app/practice"
 	"ironfeet/assets/yunqi"
@@ -54,13 +52,7 @@ func kept(t testing.TB, name string, data []byte) string {
 // the visit that was begun, the tasks and everybody's signed visits stay and travel.
 func TestAFormNewerThanTheApp(t *testing.T) {
 	ctx := context.Background()
-	dir, c := openCounty(t, "township", "tablet-a")
-	n := c.Nodes["tablet-a"]
-	list, err := tasks.List(ctx, n.Office.Replica, "", tasks.Open)
-	require.NoError(t, err)
-	_, err = n.Walk(ctx, &publish.Shelf{}, list[1], sample(t, list[1]).Visit(time.Now(), false), 1)
-	require.NoError(t, err)
-	free(t, c, "tablet-a")
+	dir, c, list := openWalked(t, 1)
 
 	h := open(t, folder(dir, "tablet-a"), fyne.NewSize(1280, 800))
 	h.unlock("走访员甲（虚构）")
@@ -203,13 +195,7 @@ func (f *stickFile) Sync() error {
 // no file bears the name of one that is whole, and what waits still waits.
 func TestAStickPulledOutWhileWriting(t *testing.T) {
 	ctx := context.Background()
-	dir, c := openCounty(t, "township", "tablet-a")
-	n := c.Nodes["tablet-a"]
-	list, err := tasks.List(ctx, n.Office.Replica, "", tasks.Open)
-	require.NoError(t, err)
-	_, err = n.Walk(ctx, &publish.Shelf{}, list[0], sample(t, list[0]).Visit(time.Now(), false), 1)
-	require.NoError(t, err)
-	free(t, c, "tablet-a")
+	dir, c, _ := openWalked(t, 0)
 	w := world.Real()
 	usb := &stick{Disk: w.Disk, dir: t.TempDir()}
 	w.Disk = usb

@@ -32,10 +32,7 @@ import (
 // the middle, synced, and the visit stands at the county. Run by make test-app, which
 // installs what it needs and builds both programs.
 func TestDriveTheRealProgram(t *testing.T) {
-	programs := os.Getenv("IRONFEET_BUILD")
-	if programs == "" {
-		t.Skip("make test-app says where the programs are")
-	}
+	programs := built(t)
 	ctx := context.Background()
 	dir := t.TempDir()
 	c, err := practice.SetUp(ctx, world.Real(), dir, 24, "township")
@@ -134,6 +131,16 @@ func TestDriveTheRealProgram(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, here, "a photo is missing at the county")
 	}
+}
+
+// built is where the programs are that a person would use.
+func built(t *testing.T) string {
+	t.Helper()
+	programs := os.Getenv("IRONFEET_BUILD")
+	if programs == "" {
+		t.Skip("make test-app says where the programs are")
+	}
+	return programs
 }
 
 // serve runs the county's server until stop is called, or the test ends.

@@ -29,10 +29,7 @@ import (
 // returns one visit with a reason at its question, settles what two teams said
 // differently, and sends it; all of it stands at the real server.
 func TestDriveTheTownship(t *testing.T) {
-	programs := os.Getenv("IRONFEET_BUILD")
-	if programs == "" {
-		t.Skip("make test-app says where the programs are")
-	}
+	programs := built(t)
 	ctx := context.Background()
 	dir := t.TempDir()
 	home := filepath.Join(dir, "home")
